@@ -1,0 +1,52 @@
+# Every target sets up what it needs, on a machine with python3 (3.11 or newer), git and make.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+READY   = $(VENV)/.ready
+PYTEST  = $(BIN)/pytest
+
+.DEFAULT_GOAL = help
+.PHONY: help demo test rollback-test check format bench docs constraints clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
+
+$(READY): pyproject.toml constraints.txt scripts/environment.py
+	$(PYTHON) scripts/environment.py $(VENV)
+	@touch $@
+
+demo: $(READY) ## the main job, start to end, on a throwaway database
+	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
+
+test: $(READY) ## all tests, on every TimescaleDB edition found
+	$(PYTEST)
+
+rollback-test: $(READY) ## every revision of the worked example up, down and up again
+	$(PYTEST) tests/migrations
+
+check: $(READY) ## what the gate runs: format, lint, types, layers, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST)
+
+format: $(READY) ## format and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## the figures in docs/measurements.md
+	$(BIN)/python benchmarks/sandbox.py
+
+docs: $(READY) ## the reference pages, generated from the code
+	$(BIN)/python docs/generate.py
+
+constraints: ## try the newest versions of everything and write them to constraints.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet pip hatchling editables --upgrade
+	$(BIN)/pip install --quiet --no-build-isolation --editable '.[dev]'
+	$(BIN)/pip freeze --all --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' | grep -v '^setuptools=' > constraints.txt
+
+clean: ## delete what the other targets made here; sandboxes and fetched engines have their own commands
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

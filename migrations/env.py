@@ -1,0 +1,31 @@
+"""Alembic's environment for the worked example: which database, and how revisions run."""
+
+from logging.config import fileConfig
+
+from alembic import context
+
+import tsmigrate.autogenerate  # noqa: F401 - teaches autogenerate about TimescaleDB
+from tsmigrate.ops import environment
+
+if context.config.config_file_name:
+    fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+
+
+def run_offline() -> None:
+    """`--sql`: print the statements; no database is asked."""
+    context.configure(dialect_name="postgresql", literal_binds=True, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_online() -> None:
+    with environment.connection() as connection:
+        context.configure(connection=connection, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+if context.is_offline_mode():
+    run_offline()
+else:
+    run_online()

@@ -1,0 +1,6 @@
+"""`python -m tsmigrate`."""
+
+from tsmigrate.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Open a connection, or say in one line why not and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from tsmigrate.errors import LoginError, UnreachableError, UsageError
+from tsmigrate.url import DatabaseUrl, without_passwords
+
+CONNECT_TIMEOUT_SECONDS = 10
+APPLICATION_NAME = "tsmigrate"
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """How a driver's message is recognised, and what it means to the user."""
+
+    pattern: re.Pattern[str]
+    error: type[UnreachableError]
+    says: str
+    mend: str
+
+
+def _reason(pattern: str, error: type[UnreachableError], says: str, mend: str) -> _Reason:
+    return _Reason(re.compile(pattern, re.IGNORECASE), error, says, mend)
+
+
+# libpq gives no SQLSTATE for a failed connection, only text; a server that speaks another language than English falls
+# through to its own first line.
+_REASONS = (
+    _reason(
+        r"could not translate host name|name or service not known",
+        UnreachableError,
+        "the host name is unknown",
+        "check the host in the URL, and this machine's DNS",
+    ),
+    _reason(
+        r"password authentication failed|no password supplied",
+        LoginError,
+        "the password is wrong or missing",
+        "check user and password in the URL, or keep the password in ~/.pgpass",
+    ),
+    _reason(
+        r"peer authentication failed|ident authentication failed",
+        LoginError,
+        "the server lets this operating-system user in under another role only",
+        "name that role in the URL, or connect by TCP with a password (host=localhost)",
+    ),
+    _reason(
+        r"no pg_hba\.conf entry",
+        LoginError,
+        "the server's pg_hba.conf does not allow this address, role and database",
+        "ask its administrator for an entry, or add ?sslmode=require if it wants TLS",
+    ),
+    _reason(
+        r'role "[^"]*" does not exist',
+        LoginError,
+        "the role does not exist",
+        "create it, or name another in the URL",
+    ),
+    _reason(r"is not permitted to log in", LoginError, "the role may not log in", "ALTER ROLE … LOGIN"),
+    _reason(
+        r'database "[^"]*" does not exist',
+        LoginError,
+        "the database does not exist",
+        "create it (createdb), or name another in the URL",
+    ),
+    _reason(
+        r"permission denied for database",
+        LoginError,
+        "the role may not connect to this database",
+        "GRANT CONNECT ON DATABASE … TO the role",
+    ),
+    _reason(
+        r"too many clients|remaining connection slots",
+        UnreachableError,
+        "all of the server's connections are in use",
+        "close some, or raise max_connections",
+    ),
+    _reason(
+        r"database system is (starting up|shutting down|not yet accepting)|the database system is in recovery",
+        UnreachableError,
+        "the server is starting up or shutting down",
+        "try again in a moment",
+    ),
+    _reason(
+        r"connection refused",
+        UnreachableError,
+        "nothing listens there",
+        "start the server, check host and port, or use a throwaway one: tsmigrate sandbox up",
+    ),
+    _reason(
+        r"no such file or directory",
+        UnreachableError,
+        "there is no server socket in that folder",
+        "start the server, check host and port, or use a throwaway one: tsmigrate sandbox up",
+    ),
+    _reason(
+        r"timeout expired|timed out",
+        UnreachableError,
+        f"no answer within {CONNECT_TIMEOUT_SECONDS} s",
+        "check host and port, and any firewall between",
+    ),
+)
+
+
+@contextmanager
+def connection(database: DatabaseUrl, **options: Any) -> Iterator[Connection]:
+    """A connection in a transaction that the caller commits; what is not committed is rolled back."""
+    opened = engine(database, **options)
+    try:
+        with _translated(database):
+            connected = opened.connect()
+        with connected:
+            yield connected
+    finally:
+        opened.dispose()
+
+
+def engine(database: DatabaseUrl, **options: Any) -> Engine:
+    """An engine that pools nothing: a command-line tool holds the connections it uses, no more."""
+
+    try:
+        made = create_engine(database.url, poolclass=NullPool, connect_args=_connect_arguments(database), **options)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise UsageError(
+            f"the driver of {database} is not installed",
+            mend="write postgresql:// to use the driver that comes with tsmigrate, or install the other one",
+        ) from error
+    if made.dialect.is_async:
+        raise UsageError(
+            f"{database} names an asynchronous driver, which a command cannot use",
+            mend="give the same address with postgresql:// (--url or TSMIGRATE_URL)",
+        )
+    return made
+
+
+def _connect_arguments(database: DatabaseUrl) -> dict[str, Any]:
+    """libpq's options, for the drivers built on it; what the URL says for itself wins."""
+    if database.url.get_driver_name() not in {"psycopg2", "psycopg"}:
+        return {}
+    wanted = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": APPLICATION_NAME}
+    return {name: value for name, value in wanted.items() if name not in database.url.query}
+
+
+@contextmanager
+def _translated(database: DatabaseUrl) -> Iterator[None]:
+
+    try:
+        yield
+    except (DBAPIError, UnicodeDecodeError) as error:
+        raise _explained(database, str(getattr(error, "orig", error))) from error
+
+
+def _explained(database: DatabaseUrl, text: str) -> UnreachableError:
+    where = f"cannot connect to {database} (from {database.source})"
+    for reason in _REASONS:
+        if reason.pattern.search(text):
+            return reason.error(f"{where}: {reason.says}", mend=reason.mend)
+    first_line = next(iter(text.strip().splitlines()), "no reason given")
+    return UnreachableError(f"{where}: {without_passwords(first_line)}", mend="check the URL and the server's log")

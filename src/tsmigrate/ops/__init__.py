@@ -1,0 +1,1 @@
+"""tsmigrate inside Alembic: the operations, and what env.py needs to run them."""

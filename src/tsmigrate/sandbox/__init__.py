@@ -1,0 +1,226 @@
+"""A private, throwaway PostgreSQL with TimescaleDB: no root, no Docker, no password, and nobody else gets in."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+from tsmigrate import connect, url
+from tsmigrate.apt import Progress
+from tsmigrate.capability import Edition
+from tsmigrate.errors import SandboxError, UsageError
+from tsmigrate.sandbox import cluster, engines, places
+from tsmigrate.sandbox.cluster import Sandbox
+
+DEFAULT_NAME = "default"
+
+__all__ = ["DEFAULT_NAME", "Sandbox", "Status", "by_tcp", "down", "every", "running", "running_url", "status", "up"]
+
+
+@dataclass(frozen=True)
+class Status:
+    sandbox: Sandbox
+    pid: int | None
+
+    @property
+    def running(self) -> bool:
+        return self.pid is not None
+
+
+def up(
+    name: str = DEFAULT_NAME,
+    *,
+    edition: Edition | None = None,
+    pg_bin: Path | None = None,
+    tcp: bool = False,
+    settings: Mapping[str, str] | None = None,
+    progress: Progress = lambda *_: None,
+) -> Sandbox:
+    """A running sandbox of that name: found, started or made, whichever it takes."""
+    folder = _folder(name)
+    with _locked(name):
+        sandbox = cluster.read(folder)
+        if sandbox and not sandbox.ready:
+            cluster.remove(sandbox)
+            sandbox = None
+        if sandbox:
+            _refuse_another(sandbox, edition, pg_bin, settings)
+        else:
+            sandbox = _make(name, edition, pg_bin, settings, progress)
+        if not cluster.running_pid(sandbox):
+            progress("starting", None)
+            sandbox = cluster.start(sandbox, tcp=tcp or sandbox.tcp)
+            _make_database(sandbox)
+        elif tcp and not sandbox.tcp:
+            sandbox = _restart_for_tcp(sandbox, progress)
+        return sandbox
+
+
+def by_tcp(name: str = DEFAULT_NAME, *, progress: Progress = lambda *_: None) -> Sandbox:
+    """The running sandbox, listening on loopback from now on."""
+    with _locked(name):
+        sandbox = running(name)
+        return sandbox if sandbox.tcp else _restart_for_tcp(sandbox, progress)
+
+
+def down(name: str = DEFAULT_NAME) -> bool:
+    """Stop the sandbox and delete all of it. False: there was none."""
+    if not _folder(name).exists():
+        return False
+    with _locked(name) as lock:
+        sandbox = cluster.read(_folder(name))
+        if sandbox:
+            cluster.remove(sandbox)
+        lock.unlink()
+    _remove_if_empty(places.sandboxes())
+    return sandbox is not None
+
+
+def status(name: str = DEFAULT_NAME) -> Status | None:
+    """How that sandbox is. None: there is none."""
+    sandbox = cluster.read(_folder(name))
+    return Status(sandbox, cluster.running_pid(sandbox)) if sandbox and sandbox.ready else None
+
+
+def every() -> list[Status]:
+    """All sandboxes of this user."""
+    folder = places.sandboxes()
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+    return [found for name in names if (found := _status_if_ours(name))]
+
+
+def _status_if_ours(name: str) -> Status | None:
+    try:
+        return status(name)
+    except (SandboxError, UsageError):
+        return None
+
+
+def running(name: str = DEFAULT_NAME) -> Sandbox:
+    """That sandbox, refused with the way to start it when it does not run."""
+    found = status(name)
+    if found is None or not found.running:
+        raise SandboxError(f'sandbox "{name}" does not run', mend=f"tsmigrate sandbox up{_name_option(name)}")
+    return found.sandbox
+
+
+def running_url() -> str | None:
+    """Where to work when nobody named a database: the default sandbox, or the only one that runs."""
+    running = [found.sandbox for found in every() if found.running]
+    chosen = [sandbox for sandbox in running if sandbox.name == DEFAULT_NAME] or running
+    return chosen[0].url if len(chosen) == 1 else None
+
+
+_OTHER_SESSIONS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+def _folder(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name for a sandbox", mend="use up to 32 of a-z, 0-9, - and _, a letter or digit first"
+        )
+    return places.sandboxes() / name
+
+
+def _name_option(name: str) -> str:
+    return "" if name == DEFAULT_NAME else f" --name {name}"
+
+
+def _make(
+    name: str,
+    edition: Edition | None,
+    pg_bin: Path | None,
+    settings: Mapping[str, str] | None,
+    progress: Progress,
+) -> Sandbox:
+    engine = engines.choose(edition, pg_bin=pg_bin, progress=progress)
+    progress(f"making a server of {engine}", None)
+    try:
+        return cluster.make(_folder(name), name, engine, settings or {})
+    except BaseException:
+        unfinished = cluster.read(_folder(name))
+        if unfinished:
+            cluster.remove(unfinished)
+        raise
+
+
+def _refuse_another(
+    sandbox: Sandbox, edition: Edition | None, pg_bin: Path | None, settings: Mapping[str, str] | None
+) -> None:
+    anew = f"choose another --name, or make it anew: tsmigrate sandbox down{_name_option(sandbox.name)}"
+    if edition not in {None, Edition(sandbox.edition)}:
+        raise SandboxError(f"{sandbox} is of the {sandbox.edition} edition, not {edition}", mend=anew)
+    if pg_bin and pg_bin.resolve() != sandbox.bin.resolve():
+        raise SandboxError(f"{sandbox} runs on {sandbox.bin}, not {pg_bin}", mend=anew)
+    if settings and dict(settings) != dict(sandbox.settings):
+        raise SandboxError(f"{sandbox} was made with other settings", mend=anew)
+
+
+def _restart_for_tcp(sandbox: Sandbox, progress: Progress) -> Sandbox:
+    """Listening on loopback takes a restart, which nobody's session must pay for."""
+    with _connected(sandbox) as connection:
+        sessions = connection.execute(text(_OTHER_SESSIONS)).scalar_one()
+    if sessions:
+        raise SandboxError(
+            f"{sandbox} must restart to listen on loopback, and {sessions} other session(s) are connected",
+            mend="close them, or start it so in the first place: tsmigrate sandbox up --tcp",
+        )
+    progress("restarting to listen on loopback", None)
+    cluster.stop(sandbox, at_once=False)
+    return cluster.start(sandbox, tcp=True)
+
+
+def _make_database(sandbox: Sandbox) -> None:
+    with _connected(sandbox) as connection:
+        known = text("SELECT EXISTS (SELECT FROM pg_database WHERE datname = :name)")
+        if not connection.execute(known, {"name": cluster.DATABASE}).scalar_one():
+            connection.execute(text(f"CREATE DATABASE {cluster.DATABASE}"))
+
+
+@contextmanager
+def _connected(sandbox: Sandbox) -> Iterator[Connection]:
+    maintenance = url.DatabaseUrl(url.parse(sandbox.url).set(database="postgres"), source=str(sandbox))
+    with connect.connection(maintenance, isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[Path]:
+    """One at a time a sandbox. The lock file may be deleted by its holder; then a waiter takes the new one."""
+    path = places.sandboxes() / f".{name}.lock"
+    while True:
+        try:
+            places.make_enterable(path.parent)
+            lock = path.open("w")
+        except OSError as error:
+            raise SandboxError(
+                f"{path.parent} cannot be written: {error.strerror}",
+                mend=f"make it writable, or set {places.STATE_DIR} to another folder",
+            ) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                current = path.stat().st_ino == os.fstat(lock.fileno()).st_ino
+            except FileNotFoundError:
+                current = False
+            if current:
+                yield path
+                return
+
+
+def _remove_if_empty(folder: Path) -> None:
+    for empty in (folder, folder.parent):
+        try:
+            empty.rmdir()
+        except OSError:
+            return

@@ -1,0 +1,435 @@
+"""One private PostgreSQL server: made, started, watched and stopped through its own programs.
+
+Everything of a sandbox lies in one folder: its data and its socket, each of mode 0700, its configuration, a password
+file, and `sandbox.json`, which says that tsmigrate made it. A folder without that file is never touched.
+
+Made by root, the folder is root's and only data and socket belong to the account that runs the server: root writes
+nothing where that account could have laid a symbolic link.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+from tsmigrate.capability import Version
+from tsmigrate.errors import SandboxError
+from tsmigrate.sandbox import places
+from tsmigrate.sandbox.engines import Engine
+
+SUPERUSER = "postgres"
+DATABASE = "sandbox"
+PORTS = range(54320, 54420)
+START_SECONDS = 60
+STOP_SECONDS = 20
+MADE_BY = "tsmigrate"
+
+_SETTINGS = """\
+# Written by tsmigrate for a throwaway server. UNSAFE for data you would miss: a crash of the machine loses it.
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+wal_level = logical
+
+data_directory = {data}
+hba_file = {hba}
+ident_file = {ident}
+listen_addresses = '{listen}'
+port = {port}
+unix_socket_directories = {socket}
+max_connections = 100
+max_locks_per_transaction = 512
+max_worker_processes = 32
+shared_buffers = 256MB
+maintenance_work_mem = 256MB
+max_wal_size = 4GB
+password_encryption = 'scram-sha-256'
+timezone = 'UTC'
+log_timezone = 'UTC'
+shared_preload_libraries = '{preload}'
+timescaledb.telemetry_level = off
+"""
+
+_ACCESS = """\
+# Written by tsmigrate: a socket nobody else can reach, for the accounts in ident.conf; loopback with a password.
+local all all peer map=sandbox
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What sandbox.json says of a sandbox."""
+
+    folder: Path
+    name: str
+    ready: bool  # False: its making was cut off
+    bin: Path
+    postgres: str
+    timescaledb: str
+    edition: str
+    preload: str
+    account: str
+    port: int
+    tcp: bool
+    settings: Mapping[str, str]  # of PostgreSQL's, beyond ours
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "socket"
+
+    @property
+    def log(self) -> Path:
+        return self.data / "server.log"
+
+    @property
+    def passfile(self) -> Path:
+        return self.folder / "passfile"
+
+    @property
+    def url(self) -> str:
+        """By the socket; it needs no password."""
+        return f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(str(self.socket))}&port={self.port}"
+
+    @property
+    def tcp_url(self) -> str:
+        """By loopback; the password is in the file that it names."""
+        passfile = quote(str(self.passfile))
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{DATABASE}?passfile={passfile}"
+
+    def __str__(self) -> str:
+        return f'sandbox "{self.name}"'
+
+
+def read(folder: Path) -> Sandbox | None:
+    """The sandbox in `folder`. None: there is no such folder. Refused: somebody else made it."""
+    try:
+        content = (folder / "sandbox.json").read_text()
+    except FileNotFoundError:
+        if not folder.exists() or not any(folder.iterdir()):
+            return None
+        raise _not_ours(folder) from None
+    except OSError as error:
+        raise SandboxError(f"{folder} cannot be read: {error.strerror}", mend="run as the user who made it") from error
+    try:
+        record = json.loads(content)
+        if record.pop("made_by") != MADE_BY:
+            raise _not_ours(folder)
+        return Sandbox(**{**record, "folder": folder, "bin": Path(record["bin"])})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise SandboxError(
+            f"{folder / 'sandbox.json'} is damaged", mend=f"see what is in {folder} and delete it by hand"
+        ) from None
+
+
+def _not_ours(folder: Path) -> SandboxError:
+    return SandboxError(
+        f"{folder} holds files that tsmigrate did not make, and is left alone",
+        mend="choose another --name, or move the folder away",
+    )
+
+
+def write(sandbox: Sandbox) -> Sandbox:
+    record = {"made_by": MADE_BY, **asdict(sandbox), "bin": str(sandbox.bin)}
+    del record["folder"]
+    new = sandbox.folder / ".sandbox.json"
+    new.write_text(json.dumps(record, indent=2) + "\n")
+    new.replace(sandbox.folder / "sandbox.json")
+    return sandbox
+
+
+def make(folder: Path, name: str, engine: Engine, settings: Mapping[str, str]) -> Sandbox:
+    """A new server's files, not yet started."""
+    account = places.server_account()
+    sandbox = Sandbox(
+        folder=folder,
+        name=name,
+        ready=False,
+        bin=engine.bin,
+        postgres=f"{engine.postgres.major}.{engine.postgres.minor}",
+        timescaledb=str(engine.timescaledb),
+        edition=str(engine.edition),
+        preload=",".join(engine.preloadable),
+        account=account.name,
+        port=free_port(),
+        tcp=False,
+        settings=dict(settings),
+    )
+    _refuse_long_socket(sandbox)
+    _make_folders(sandbox, account)
+    _initdb(sandbox, engine, account)
+    _write_access(sandbox, engine, account)
+    return write(replace(sandbox, ready=True))
+
+
+def _refuse_long_socket(sandbox: Sandbox) -> None:
+    path = sandbox.socket / f".s.PGSQL.{sandbox.port}"
+    if len(os.fsencode(path)) > places.LONGEST_SOCKET_PATH:
+        raise SandboxError(
+            f"the socket's path would be too long for this system: {path}",
+            mend=f"set {places.STATE_DIR} to a folder with a shorter path, or choose a shorter --name",
+        )
+
+
+def _make_folders(sandbox: Sandbox, account: places.Account) -> None:
+    try:
+        places.make_enterable(sandbox.folder)
+        write(sandbox)
+        for folder in (sandbox.data, sandbox.socket):
+            folder.mkdir(mode=0o700)
+            places.give(folder, account)
+    except OSError as error:
+        raise _no_room(error, sandbox.folder) from error
+    if _as_account(["test", "-w", str(sandbox.data)], account).returncode != 0:
+        raise SandboxError(
+            f"the account {account.name}, which is to run the server, cannot enter {sandbox.folder}",
+            mend=f"set {places.STATE_DIR} to a folder that every user may enter, such as one under /var/tmp",
+        )
+
+
+def _no_room(error: OSError, folder: Path) -> SandboxError:
+    return SandboxError(
+        f"{folder} cannot be written: {error.strerror}",
+        mend=f"free some room or rights there, or set {places.STATE_DIR} to another folder",
+    )
+
+
+def _initdb(sandbox: Sandbox, engine: Engine, account: places.Account) -> None:
+    password = secrets.token_urlsafe(24)
+    once = sandbox.folder / "password"
+    _private_file(once, password + "\n", account)
+    _private_file(sandbox.passfile, f"*:*:*:{SUPERUSER}:{password}\n", account)
+    done = _as_account(
+        [
+            engine.program("initdb"),
+            *("--pgdata", str(sandbox.data), "--username", SUPERUSER, "--pwfile", str(once)),
+            *("--auth-local", "peer", "--auth-host", "scram-sha-256", "--no-sync", "--encoding", "UTF8"),
+            *_locale(engine.postgres),
+        ],
+        account,
+    )
+    once.unlink()
+    if done.returncode != 0:
+        raise SandboxError(f"initdb failed: {_telling_line(done.stderr)}", mend=_mend_for(done.stderr))
+
+
+def _locale(postgres: Version) -> list[str]:
+    """Unicode letters and code-point order, the same on every machine."""
+    if postgres.major >= 17:
+        return ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+    if sys.platform == "darwin":
+        return ["--lc-collate", "C", "--lc-ctype", "UTF-8"]
+    return ["--locale", "C.UTF-8"]
+
+
+def _private_file(path: Path, content: str, account: places.Account) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+    places.give(path, account)
+
+
+def _write_access(sandbox: Sandbox, engine: Engine, account: places.Account) -> None:
+    """Who gets in: root and the account that runs the server, as any role where PostgreSQL can say so (16)."""
+    role = "all" if engine.postgres.major >= 16 else SUPERUSER
+    people = sorted({"root", account.name})
+    _configuration_file(sandbox.folder / "ident.conf", "".join(f"sandbox {person} {role}\n" for person in people))
+    _configuration_file(sandbox.folder / "hba.conf", _ACCESS)
+
+
+def _configuration_file(path: Path, content: str) -> None:
+    """A file that the server's account can read, whatever the umask; it holds no secret."""
+    path.write_text(content)
+    path.chmod(0o644)
+
+
+def start(sandbox: Sandbox, *, tcp: bool) -> Sandbox:
+    """Start the server, by TCP too when asked, on another port when its own is taken."""
+    if not (sandbox.bin / "pg_ctl").exists():
+        raise SandboxError(
+            f"the engine of {sandbox} is gone from {sandbox.bin}",
+            mend=f"make it anew: tsmigrate sandbox down --name {sandbox.name}, then up",
+        )
+    _forget_stale_pid(sandbox)
+    for _ in PORTS:
+        if tcp and not _is_free(sandbox.port):
+            sandbox = replace(sandbox, port=free_port())
+        sandbox = write(replace(sandbox, tcp=tcp))
+        complaint = _try_to_start(sandbox)
+        if complaint is None:
+            return sandbox
+        if "could not create any TCP/IP sockets" not in complaint:
+            raise SandboxError(f"{sandbox} does not start: {_telling_line(complaint)}", mend=_mend_for(complaint))
+    raise SandboxError(f"{sandbox} finds no free port between {PORTS[0]} and {PORTS[-1]}", mend="free one of them")
+
+
+def _try_to_start(sandbox: Sandbox) -> str | None:
+    """None: it runs. Otherwise what its log says."""
+    _configuration_file(
+        sandbox.folder / "postgresql.conf",
+        _SETTINGS.format(
+            data=_quoted(sandbox.data),
+            hba=_quoted(sandbox.folder / "hba.conf"),
+            ident=_quoted(sandbox.folder / "ident.conf"),
+            listen="127.0.0.1" if sandbox.tcp else "",
+            port=sandbox.port,
+            socket=_quoted('"' + str(sandbox.socket).replace('"', '""') + '"'),  # one of a list: a comma may be in it
+            preload=sandbox.preload,
+        )
+        + "".join(f"{name} = {_quoted(value)}\n" for name, value in sandbox.settings.items()),
+    )
+    before = sandbox.log.stat().st_size if sandbox.log.exists() else 0
+    started = _as_account(
+        [
+            str(sandbox.bin / "pg_ctl"),
+            *("--pgdata", str(sandbox.folder), "--log", str(sandbox.log), "--wait", f"--timeout={START_SECONDS}"),
+            "start",
+        ],
+        places.account_named(sandbox.account),
+    )
+    if started.returncode == 0:
+        return None
+    if not sandbox.log.exists():
+        return started.stderr
+    with sandbox.log.open(errors="replace") as log:
+        log.seek(before)
+        return log.read() or started.stderr
+
+
+def _quoted(path: Path | str) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def stop(sandbox: Sandbox, *, at_once: bool) -> None:
+    """End the server: `at_once` when its data is to be deleted anyway."""
+    pid = running_pid(sandbox)
+    if pid is None:
+        return
+    os.kill(pid, signal.SIGQUIT if at_once else signal.SIGINT)
+    deadline = time.monotonic() + STOP_SECONDS
+    while running_pid(sandbox) == pid:
+        if time.monotonic() > deadline:
+            raise SandboxError(f"{sandbox} (process {pid}) does not stop", mend=f"see {sandbox.log}")
+        time.sleep(0.02)
+
+
+def remove(sandbox: Sandbox) -> None:
+    """Stop the server and delete every file of the sandbox."""
+    stop(sandbox, at_once=True)
+    shutil.rmtree(sandbox.folder)
+
+
+def running_pid(sandbox: Sandbox) -> int | None:
+    """The server's process. None: it does not run, whatever a stale pid file says."""
+    try:
+        pid = int((sandbox.data / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
+    return pid if _serves(pid, sandbox.data) else None
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether process `pid` is a server of `data` and not another one that got the same number."""
+    if sys.platform.startswith("linux"):
+        try:
+            # A server's working directory is its data directory.
+            return Path(f"/proc/{pid}/cwd").samefile(data)
+        except OSError:
+            return False
+    listed = subprocess.run(
+        ["ps", "-p", str(pid), "-o", "command="],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return str(data) in listed.stdout
+
+
+def _forget_stale_pid(sandbox: Sandbox) -> None:
+    """A killed server leaves its pid file; PostgreSQL would refuse to start if another process has that number now."""
+    _wait_for_orphans(sandbox)
+    (sandbox.data / "postmaster.pid").unlink(missing_ok=True)
+    for left in sandbox.socket.iterdir():
+        left.unlink()
+
+
+def _wait_for_orphans(sandbox: Sandbox) -> None:
+    """Children of a killed server end by themselves within moments; a new one must not start before."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while sys.platform.startswith("linux") and any(
+        _serves(int(entry.name), sandbox.data) for entry in Path("/proc").iterdir() if entry.name.isdigit()
+    ):
+        if time.monotonic() > deadline:
+            raise SandboxError(f"processes of {sandbox} outlived its server", mend=f"end those that use {sandbox.data}")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    for port in PORTS:
+        if _is_free(port):
+            return port
+    raise SandboxError(f"no port between {PORTS[0]} and {PORTS[-1]} is free", mend="free one of them")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _as_account(command: list[str], account: places.Account) -> subprocess.CompletedProcess[str]:
+    """Run one of PostgreSQL's programs as the account that owns the server. Its output goes through a file, not a
+    pipe: a server started by pg_ctl would hold the pipe open."""
+    with places.scratch_file(account) as output:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            check=False,
+            cwd="/",
+            env=places.bare_environment(),
+            umask=0o077,
+            start_new_session=True,
+            **places.switched_to(account),
+        )
+        output.seek(0)
+        said = output.read().decode(errors="replace")
+    return subprocess.CompletedProcess(command, done.returncode, stdout="", stderr=said)
+
+
+def _telling_line(text: str) -> str:
+    """The line of a program's output or a server's log that says what went wrong."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    for word in ("FATAL:", "PANIC:", "error:", "could not"):
+        for line in lines:
+            if word in line:
+                return line[line.index(word) :].strip()
+    return lines[-1].strip() if lines else "it gave no reason"
+
+
+def _mend_for(text: str) -> str:
+    if "No space left on device" in text:
+        return f"the disk is full: free some room, or set {places.STATE_DIR} to a roomier folder"
+    if "shared memory" in text or "semaphores" in text:
+        return "the system has no shared memory left for another server: end one, or raise its limits"
+    return "see whether another engine works: tsmigrate sandbox engines"

@@ -1,0 +1,203 @@
+"""Every database test runs once per TimescaleDB edition found, on a database of its own.
+
+`server` is a sandbox of that edition (or the one server that TSMIGRATE_TEST_URL names), `database` a fresh clone of a
+database with the extension, `plain_database` one without it. The last lines of a run say which editions were exercised
+and which tests were skipped for want of one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+from pytest_postgresql.executors import NoopExecutor
+from pytest_postgresql.factories import postgresql_noproc
+from pytest_postgresql.janitor import DatabaseJanitor
+from sqlalchemy import Connection, create_engine
+
+from tsmigrate import capability, connect, sandbox
+from tsmigrate.capability import Edition
+from tsmigrate.errors import SandboxError
+from tsmigrate.sandbox import engines, places
+from tsmigrate.url import DatabaseUrl, parse
+
+TEST_URL = "TSMIGRATE_TEST_URL"
+NO_EDITION = "no server of this edition"
+_exercised: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class TestServer:
+    """Where a server is, in the words that pytest-postgresql's `depends_on` reads."""
+
+    __test__ = False
+
+    host: str
+    port: int
+    user: str
+    password: str | None
+    options: str = ""
+    maintenance_dbname: str = "postgres"
+    template_dbname: str | None = None
+
+    @classmethod
+    def at(cls, text: str) -> TestServer:
+        url = parse(text)
+        host = url.host or str(url.query["host"])
+        port = url.port or int(str(url.query.get("port", 5432)))
+        return cls(host=host, port=port, user=url.username or "postgres", password=url.password)
+
+    def database(self, name: str) -> DatabaseUrl:
+        password = f":{self.password}" if self.password else ""
+        text = f"postgresql://{self.user}{password}@/{name}?host={self.host}&port={self.port}"
+        return DatabaseUrl(parse(text), source="the test")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "edition" in metafunc.fixturenames:
+        only = [marker.args[0] for marker in metafunc.definition.iter_markers("edition")]
+        metafunc.parametrize("edition", only or [str(edition) for edition in Edition], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_state() -> Iterator[None]:
+    """Sandboxes of the tests live apart from the user's, and no database of theirs is ever touched."""
+    for variable in ("TSMIGRATE_URL", "DATABASE_URL", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"):
+        os.environ.pop(variable, None)
+    folder = Path(tempfile.mkdtemp(prefix="tsm", dir="/tmp"))
+    folder.chmod(0o755)  # as root, the server's account has to pass
+    os.environ[places.STATE_DIR] = str(folder)
+    yield
+    for found in sandbox.every():
+        sandbox.down(found.sandbox.name)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def edition(request: pytest.FixtureRequest) -> Edition:
+    return Edition(request.param)
+
+
+def _server_of(edition: Edition) -> Callable[[], TestServer]:
+    @pytest.fixture(scope="session", name=f"{edition}_server")
+    def find() -> TestServer:
+        server = TestServer.at(os.environ.get(TEST_URL) or _sandbox_url(edition))
+        with connect.connection(server.database(server.maintenance_dbname)) as connection:
+            found = capability.ask(connection)
+        if found.timescale.edition not in {None, edition}:
+            pytest.skip(f"{NO_EDITION}: {TEST_URL} is {found.timescale.edition}")
+        _exercised[edition] = f"PostgreSQL {found.postgres.major}.{found.postgres.minor}, TimescaleDB " + str(
+            found.timescale.installed or found.timescale.available
+        )
+        return server
+
+    return find
+
+
+def _sandbox_url(edition: Edition) -> str:
+    try:
+        # Without background workers: they keep connections to a template open, and cloning it fails.
+        return sandbox.up(f"tests-{edition}", edition=edition, settings={"timescaledb.max_background_workers": "0"}).url
+    except SandboxError as error:
+        if engines.found() or edition is Edition.COMMUNITY:
+            pytest.skip(f"{NO_EDITION}: {error.message}")
+        raise
+
+
+def _create_extension(host: str, port: int, user: str, dbname: str, password: str | None, **_: object) -> None:
+    url = TestServer(host=host, port=port, user=user, password=password).database(dbname)
+    with connect.connection(url) as connection:
+        connection.exec_driver_sql("CREATE EXTENSION timescaledb")
+        connection.commit()
+
+
+# One set an edition: pytest-postgresql finds its server by name, which a parametrized fixture cannot give it.
+apache_server = _server_of(Edition.APACHE)
+apache_plain = postgresql_noproc(depends_on="apache_server", dbname="tsmigrate_plain")
+apache_extension = postgresql_noproc(depends_on="apache_server", dbname="tsmigrate_extension", load=[_create_extension])
+community_server = _server_of(Edition.COMMUNITY)
+community_plain = postgresql_noproc(depends_on="community_server", dbname="tsmigrate_plain")
+community_extension = postgresql_noproc(
+    depends_on="community_server", dbname="tsmigrate_extension", load=[_create_extension]
+)
+_numbers = count(1)
+
+
+@pytest.fixture
+def server(edition: Edition, request: pytest.FixtureRequest) -> TestServer:
+    found: TestServer = request.getfixturevalue(f"{edition}_server")
+    return found
+
+
+@pytest.fixture
+def plain_database(edition: Edition, server: TestServer, request: pytest.FixtureRequest) -> Iterator[DatabaseUrl]:
+    """A database without the extension."""
+    yield from _cloned(server, request.getfixturevalue(f"{edition}_plain"))
+
+
+@pytest.fixture
+def database(edition: Edition, server: TestServer, request: pytest.FixtureRequest) -> Iterator[DatabaseUrl]:
+    """A database with the extension."""
+    yield from _cloned(server, request.getfixturevalue(f"{edition}_extension"))
+
+
+def _cloned(server: TestServer, template: NoopExecutor) -> Iterator[DatabaseUrl]:
+    name = f"tsmigrate_test_{os.getpid()}_{next(_numbers)}"
+    with DatabaseJanitor(
+        user=server.user,
+        host=server.host,
+        port=server.port,
+        password=server.password,
+        dbname=name,
+        template_dbname=template.template_dbname,
+    ):
+        yield server.database(name)
+
+
+@pytest.fixture
+def connection(database: DatabaseUrl) -> Iterator[Connection]:
+    """A connection to `database`, in a transaction."""
+    engine = create_engine(database.url)
+    with engine.connect() as connected:
+        yield connected
+    engine.dispose()
+
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def tsmigrate(tmp_path: Path) -> Run:
+    """Run the command as a user would, in an empty folder, 80 columns wide."""
+
+    def run(*arguments: object, cwd: Path = tmp_path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [Path(sysconfig.get_path("scripts")) / "tsmigrate", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=cwd,
+            timeout=300,
+            env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", **environment},
+        )
+
+    return run
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    write = terminalreporter.write_line
+    write("")
+    for edition in Edition:
+        write(f"edition {edition}: {_exercised.get(edition, 'not exercised')}")
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NO_EDITION in str(report.longrepr)]
+    write(f"skipped for want of an edition: {len(skipped)} tests")
+    for report in skipped:
+        write(f"  {report.nodeid}")
