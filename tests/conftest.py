@@ -13,7 +13,7 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -23,42 +23,17 @@ from pytest_postgresql.factories import postgresql_noproc
 from pytest_postgresql.janitor import DatabaseJanitor
 from sqlalchemy import Connection, create_engine
 
+from support import Run, TestServer
 from tsmigrate import capability, connect, sandbox
 from tsmigrate.capability import Edition
 from tsmigrate.errors import SandboxError
 from tsmigrate.sandbox import engines, places
-from tsmigrate.url import DatabaseUrl, parse
+from tsmigrate.sandbox.engines import Engine, Origin
+from tsmigrate.url import DatabaseUrl
 
 TEST_URL = "TSMIGRATE_TEST_URL"
 NO_EDITION = "no server of this edition"
 _exercised: dict[str, str] = {}
-
-
-@dataclass(frozen=True)
-class TestServer:
-    """Where a server is, in the words that pytest-postgresql's `depends_on` reads."""
-
-    __test__ = False
-
-    host: str
-    port: int
-    user: str
-    password: str | None
-    options: str = ""
-    maintenance_dbname: str = "postgres"
-    template_dbname: str | None = None
-
-    @classmethod
-    def at(cls, text: str) -> TestServer:
-        url = parse(text)
-        host = url.host or str(url.query["host"])
-        port = url.port or int(str(url.query.get("port", 5432)))
-        return cls(host=host, port=port, user=url.username or "postgres", password=url.password)
-
-    def database(self, name: str) -> DatabaseUrl:
-        password = f":{self.password}" if self.password else ""
-        text = f"postgresql://{self.user}{password}@/{name}?host={self.host}&port={self.port}"
-        return DatabaseUrl(parse(text), source="the test")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -68,14 +43,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_state() -> Iterator[None]:
+def own_state() -> Iterator[Path]:
     """Sandboxes of the tests live apart from the user's, and no database of theirs is ever touched."""
     for variable in ("TSMIGRATE_URL", "DATABASE_URL", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"):
         os.environ.pop(variable, None)
     folder = Path(tempfile.mkdtemp(prefix="tsm", dir="/tmp"))
     folder.chmod(0o755)  # as root, the server's account has to pass
     os.environ[places.STATE_DIR] = str(folder)
-    yield
+    yield folder
     for found in sandbox.every():
         sandbox.down(found.sandbox.name)
     shutil.rmtree(folder, ignore_errors=True)
@@ -86,10 +61,12 @@ def edition(request: pytest.FixtureRequest) -> Edition:
     return Edition(request.param)
 
 
-def _server_of(edition: Edition) -> Callable[[], TestServer]:
+def _server_of(edition: Edition) -> Callable[..., TestServer]:
     @pytest.fixture(scope="session", name=f"{edition}_server")
-    def find() -> TestServer:
-        server = TestServer.at(os.environ.get(TEST_URL) or _sandbox_url(edition))
+    def find(own_state: Path) -> TestServer:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(places.STATE_DIR, str(own_state))  # a test may have set its own before it got here
+            server = TestServer.at(os.environ.get(TEST_URL) or _sandbox_url(edition))
         with connect.connection(server.database(server.maintenance_dbname)) as connection:
             found = capability.ask(connection)
         if found.timescale.edition not in {None, edition}:
@@ -171,9 +148,6 @@ def connection(database: DatabaseUrl) -> Iterator[Connection]:
     engine.dispose()
 
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
 @pytest.fixture
 def tsmigrate(tmp_path: Path) -> Run:
     """Run the command as a user would, in an empty folder, 80 columns wide."""
@@ -190,6 +164,43 @@ def tsmigrate(tmp_path: Path) -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where a test's own sandboxes live. Short, because a socket's path has to be, and open to every account."""
+    folder = Path(tempfile.mkdtemp(prefix="tsm", dir="/tmp"))
+    folder.chmod(0o755)
+    monkeypatch.setenv(places.STATE_DIR, str(folder / "state"))
+    yield folder / "state"
+    for found in sandbox.every():
+        sandbox.down(found.sandbox.name)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def engine(edition: Edition, server: TestServer) -> Engine:
+    """The engine of this edition; `server` has seen to it that there is one."""
+    for found in engines.found():
+        if found.edition is edition:
+            return found
+    pytest.skip(f"{NO_EDITION}: {TEST_URL} names a server, not an engine to start one with")
+
+
+@pytest.fixture
+def plain_engine(engine: Engine) -> Iterator[Engine]:
+    """A copy of the engine without TimescaleDB: plain PostgreSQL."""
+    folder = Path(tempfile.mkdtemp(prefix="tsm", dir="/tmp"))
+    folder.chmod(0o755)
+    configured = subprocess.run([engine.program("pg_config")], capture_output=True, text=True, check=True).stdout
+    places_of = dict(line.split(" = ") for line in configured.splitlines())
+    for part in (places_of[name] for name in ("BINDIR", "PKGLIBDIR", "SHAREDIR")):
+        # PostgreSQL finds its libraries and shared files by the same relative way from the copied programs.
+        shutil.copytree(part, folder / Path(part).relative_to("/"), ignore=shutil.ignore_patterns("timescaledb*"))
+    if (beside := engine.bin.parents[4] / "lib").is_dir() and engine.origin is Origin.FETCHED:
+        shutil.copytree(beside, folder / beside.relative_to("/"))
+    yield replace(engine, bin=folder / engine.bin.relative_to("/"), preloadable=())
+    shutil.rmtree(folder)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import Connection, text
 
@@ -45,20 +46,21 @@ def up(
 ) -> Sandbox:
     """A running sandbox of that name: found, started or made, whichever it takes."""
     folder = _folder(name)
-    with _locked(name):
+    wanted = _Wanted(edition, pg_bin, dict(settings or {}))
+    with _locked(name) as lock:
         sandbox = cluster.read(folder)
         if sandbox and not sandbox.ready:
             cluster.remove(sandbox)
             sandbox = None
         if sandbox:
-            _refuse_another(sandbox, edition, pg_bin, settings)
+            _refuse_another(sandbox, wanted)
         else:
-            sandbox = _make(name, edition, pg_bin, settings, progress)
+            sandbox = _make(name, wanted, lock, progress)
         if not cluster.running_pid(sandbox):
             progress("starting", None)
             sandbox = cluster.start(sandbox, tcp=tcp or sandbox.tcp)
-            _make_database(sandbox)
-        elif tcp and not sandbox.tcp:
+        _make_database(sandbox)
+        if tcp and not sandbox.tcp:
             sandbox = _restart_for_tcp(sandbox, progress)
         return sandbox
 
@@ -78,7 +80,7 @@ def down(name: str = DEFAULT_NAME) -> bool:
         sandbox = cluster.read(_folder(name))
         if sandbox:
             cluster.remove(sandbox)
-        lock.unlink()
+        Path(lock.name).unlink()
     _remove_if_empty(places.sandboxes())
     return sandbox is not None
 
@@ -136,17 +138,20 @@ def _name_option(name: str) -> str:
     return "" if name == DEFAULT_NAME else f" --name {name}"
 
 
-def _make(
-    name: str,
-    edition: Edition | None,
-    pg_bin: Path | None,
-    settings: Mapping[str, str] | None,
-    progress: Progress,
-) -> Sandbox:
-    engine = engines.choose(edition, pg_bin=pg_bin, progress=progress)
+@dataclass(frozen=True)
+class _Wanted:
+    """What a new sandbox shall be, and an old one must be."""
+
+    edition: Edition | None
+    pg_bin: Path | None
+    settings: Mapping[str, str]
+
+
+def _make(name: str, wanted: _Wanted, lock: IO[str], progress: Progress) -> Sandbox:
+    engine = engines.choose(wanted.edition, pg_bin=wanted.pg_bin, progress=progress)
     progress(f"making a server of {engine}", None)
     try:
-        return cluster.make(_folder(name), name, engine, settings or {})
+        return cluster.make(_folder(name), name, engine, wanted.settings, lock=lock.fileno())
     except BaseException:
         unfinished = cluster.read(_folder(name))
         if unfinished:
@@ -154,15 +159,13 @@ def _make(
         raise
 
 
-def _refuse_another(
-    sandbox: Sandbox, edition: Edition | None, pg_bin: Path | None, settings: Mapping[str, str] | None
-) -> None:
+def _refuse_another(sandbox: Sandbox, wanted: _Wanted) -> None:
     anew = f"choose another --name, or make it anew: tsmigrate sandbox down{_name_option(sandbox.name)}"
-    if edition not in {None, Edition(sandbox.edition)}:
-        raise SandboxError(f"{sandbox} is of the {sandbox.edition} edition, not {edition}", mend=anew)
-    if pg_bin and pg_bin.resolve() != sandbox.bin.resolve():
-        raise SandboxError(f"{sandbox} runs on {sandbox.bin}, not {pg_bin}", mend=anew)
-    if settings and dict(settings) != dict(sandbox.settings):
+    if wanted.edition not in {None, Edition(sandbox.edition)}:
+        raise SandboxError(f"{sandbox} is of the {sandbox.edition} edition, not {wanted.edition}", mend=anew)
+    if wanted.pg_bin and wanted.pg_bin.resolve() != sandbox.bin.resolve():
+        raise SandboxError(f"{sandbox} runs on {sandbox.bin}, not {wanted.pg_bin}", mend=anew)
+    if wanted.settings and wanted.settings != sandbox.settings:
         raise SandboxError(f"{sandbox} was made with other settings", mend=anew)
 
 
@@ -181,6 +184,7 @@ def _restart_for_tcp(sandbox: Sandbox, progress: Progress) -> Sandbox:
 
 
 def _make_database(sandbox: Sandbox) -> None:
+    """The database that the URL names; also when whoever started the server was killed before making it."""
     with _connected(sandbox) as connection:
         known = text("SELECT EXISTS (SELECT FROM pg_database WHERE datname = :name)")
         if not connection.execute(known, {"name": cluster.DATABASE}).scalar_one():
@@ -190,12 +194,13 @@ def _make_database(sandbox: Sandbox) -> None:
 @contextmanager
 def _connected(sandbox: Sandbox) -> Iterator[Connection]:
     maintenance = url.DatabaseUrl(url.parse(sandbox.url).set(database="postgres"), source=str(sandbox))
+    cluster.wait_until_ready(sandbox)
     with connect.connection(maintenance, isolation_level="AUTOCOMMIT") as connection:
         yield connection
 
 
 @contextmanager
-def _locked(name: str) -> Iterator[Path]:
+def _locked(name: str) -> Iterator[IO[str]]:
     """One at a time a sandbox. The lock file may be deleted by its holder; then a waiter takes the new one."""
     path = places.sandboxes() / f".{name}.lock"
     while True:
@@ -214,7 +219,7 @@ def _locked(name: str) -> Iterator[Path]:
             except FileNotFoundError:
                 current = False
             if current:
-                yield path
+                yield lock
                 return
 
 

@@ -153,8 +153,11 @@ def write(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def make(folder: Path, name: str, engine: Engine, settings: Mapping[str, str]) -> Sandbox:
-    """A new server's files, not yet started."""
+def make(folder: Path, name: str, engine: Engine, settings: Mapping[str, str], *, lock: int) -> Sandbox:
+    """A new server's files, not yet started.
+
+    initdb is handed the descriptor of the `lock` we hold: if we are killed, whoever comes next waits for its end.
+    """
     account = places.server_account()
     sandbox = Sandbox(
         folder=folder,
@@ -172,7 +175,7 @@ def make(folder: Path, name: str, engine: Engine, settings: Mapping[str, str]) -
     )
     _refuse_long_socket(sandbox)
     _make_folders(sandbox, account)
-    _initdb(sandbox, engine, account)
+    _initdb(sandbox, engine, account, lock)
     _write_access(sandbox, engine, account)
     return write(replace(sandbox, ready=True))
 
@@ -209,7 +212,7 @@ def _no_room(error: OSError, folder: Path) -> SandboxError:
     )
 
 
-def _initdb(sandbox: Sandbox, engine: Engine, account: places.Account) -> None:
+def _initdb(sandbox: Sandbox, engine: Engine, account: places.Account, lock: int) -> None:
     password = secrets.token_urlsafe(24)
     once = sandbox.folder / "password"
     _private_file(once, password + "\n", account)
@@ -222,6 +225,7 @@ def _initdb(sandbox: Sandbox, engine: Engine, account: places.Account) -> None:
             *_locale(engine.postgres),
         ],
         account,
+        inherited=(lock,),
     )
     once.unlink()
     if done.returncode != 0:
@@ -315,6 +319,23 @@ def _quoted(path: Path | str) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
+def wait_until_ready(sandbox: Sandbox) -> None:
+    """A server that somebody else is starting has a process before it takes connections."""
+    deadline = time.monotonic() + START_SECONDS
+    while "ready" not in _state(sandbox):
+        if time.monotonic() > deadline or not running_pid(sandbox):
+            raise SandboxError(f"{sandbox} does not get ready", mend=f"see {sandbox.log}")
+        time.sleep(0.02)
+
+
+def _state(sandbox: Sandbox) -> str:
+    """The last line of the server's pid file: starting, ready, stopping or standby."""
+    try:
+        return (sandbox.data / "postmaster.pid").read_text().strip().rpartition("\n")[2]
+    except OSError:
+        return ""
+
+
 def stop(sandbox: Sandbox, *, at_once: bool) -> None:
     """End the server: `at_once` when its data is to be deleted anyway."""
     pid = running_pid(sandbox)
@@ -396,7 +417,9 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _as_account(command: list[str], account: places.Account) -> subprocess.CompletedProcess[str]:
+def _as_account(
+    command: list[str], account: places.Account, *, inherited: tuple[int, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run one of PostgreSQL's programs as the account that owns the server. Its output goes through a file, not a
     pipe: a server started by pg_ctl would hold the pipe open."""
     with places.scratch_file(account) as output:
@@ -410,6 +433,7 @@ def _as_account(command: list[str], account: places.Account) -> subprocess.Compl
             env=places.bare_environment(),
             umask=0o077,
             start_new_session=True,
+            pass_fds=inherited,
             **places.switched_to(account),
         )
         output.seek(0)
@@ -420,7 +444,8 @@ def _as_account(command: list[str], account: places.Account) -> subprocess.Compl
 def _telling_line(text: str) -> str:
     """The line of a program's output or a server's log that says what went wrong."""
     lines = [line for line in text.splitlines() if line.strip()]
-    for word in ("FATAL:", "PANIC:", "error:", "could not"):
+    # A mistake in a setting is logged before the FATAL line, which says only that there is one.
+    for word in ("unrecognized configuration", "invalid value for", "FATAL:", "PANIC:", "error:", "could not"):
         for line in lines:
             if word in line:
                 return line[line.index(word) :].strip()
