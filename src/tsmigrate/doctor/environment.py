@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -15,27 +17,38 @@ OLDEST_ALEMBIC = Version(1, 18)
 PLUGIN = "tsmigrate.autogenerate"
 
 
+@dataclass(frozen=True)
+class EnvPy:
+    """A project's env.py, parsed."""
+
+    path: Path
+    tree: ast.Module
+
+
+Check = Callable[[EnvPy], Finding]
+_checks: list[Check] = []
+
+
+def check(function: Check) -> Check:
+    _checks.append(function)
+    return function
+
+
+def checks() -> tuple[Callable[..., Finding], ...]:
+    return alembic_version, *_checks
+
+
 def examine(ini: Path | None) -> list[Finding]:
     try:
         configuration = settings.find(ini)
     except UsageError as error:
-        return [_alembic_version(), Finding("alembic", Severity.BLOCKER, error.message, mend=error.mend)]
-    if configuration is None:
-        return [
-            _alembic_version(),
-            Finding(
-                "alembic",
-                Severity.WARNING,
-                "no Alembic environment in this folder",
-                why="revisions live in one",
-                mend="run doctor in the project's folder or name its alembic.ini with -c; "
-                "a new project starts with: alembic init migrations",
-            ),
-        ]
-    return [_alembic_version(), *_environment(configuration)]
+        return [alembic_version(), Finding("alembic", Severity.BLOCKER, error.message, mend=error.mend)]
+    env, finding = _find_env(configuration)
+    return [alembic_version(), finding, *(one(env) for one in _checks if env)]
 
 
-def _alembic_version() -> Finding:
+def alembic_version() -> Finding:
+    """Whether the installed Alembic is new enough for the plugin."""
     version = metadata.version("alembic")
     if Version.parse(version) < OLDEST_ALEMBIC:
         return Finding(
@@ -48,44 +61,56 @@ def _alembic_version() -> Finding:
     return Finding("alembic version", Severity.OK, f"Alembic {version}")
 
 
-def _environment(configuration: settings.AlembicSettings) -> list[Finding]:
+def _find_env(configuration: settings.AlembicSettings | None) -> tuple[EnvPy | None, Finding]:
+    """The project's env.py, and what finding it was like."""
+    if configuration is None:
+        return None, Finding(
+            "alembic",
+            Severity.WARNING,
+            "no Alembic environment in this folder",
+            why="revisions live in one",
+            mend="run doctor in the project's folder or name its alembic.ini with -c; "
+            "a new project starts with: alembic init migrations",
+        )
     named = " and ".join(str(path) for path in configuration.files)
-    location = configuration.script_location
-    if location is None:
-        return [
-            Finding(
-                "alembic",
-                Severity.NOTE,
-                f"script_location in {named} is missing or names a Python package",
-                why="doctor reads files only, so it did not look at env.py",
-            )
-        ]
-    env = location / "env.py"
+    if configuration.script_location is None:
+        return None, Finding(
+            "alembic",
+            Severity.NOTE,
+            f"script_location in {named} is missing or names a Python package",
+            why="doctor reads files only, so it did not look at env.py",
+        )
+    path = _shortest(configuration.script_location / "env.py")
     try:
-        tree = ast.parse(env.read_text(encoding="utf-8"), filename=str(env))
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     except (OSError, SyntaxError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not valid Python"
-        return [
-            Finding(
-                "alembic",
-                Severity.BLOCKER,
-                f"{env} cannot be read: {reason}",
-                why=f"{named} points to it (script_location)",
-                mend="correct script_location or mend the file",
-            )
-        ]
-    return [Finding("alembic", Severity.OK, f"{named} with {env}"), _plugin(env, tree), _transactions(env, tree)]
+        return None, Finding(
+            "alembic",
+            Severity.BLOCKER,
+            f"{path} cannot be read: {reason}",
+            why=f"{named} points to it (script_location)",
+            mend="correct script_location or mend the file",
+        )
+    return EnvPy(path, tree), Finding("alembic", Severity.OK, f"{named} with {path}")
 
 
-def _plugin(env: Path, tree: ast.Module) -> Finding:
-    if PLUGIN in _imported(tree):
-        return Finding("alembic plugin", Severity.OK, f"{env} imports {PLUGIN}")
+def _shortest(path: Path) -> Path:
+    """As the user would type it from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+@check
+def alembic_plugin(env: EnvPy) -> Finding:
+    """Whether env.py imports the plugin that teaches autogenerate about TimescaleDB."""
+    if PLUGIN in _imported(env.tree):
+        return Finding("alembic plugin", Severity.OK, f"{env.path} imports {PLUGIN}")
     return Finding(
         "alembic plugin",
         Severity.WARNING,
-        f"{env} does not import {PLUGIN}",
-        why="autogenerate would propose to drop TimescaleDB's own tables and indexes",
-        mend=f"add this line to {env}: import {PLUGIN}",
+        f"{env.path} does not import {PLUGIN}",
+        why="autogenerate would propose to drop TimescaleDB's own tables",
+        mend=f"add this line to {env.path}: import {PLUGIN}",
     )
 
 
@@ -99,17 +124,21 @@ def _imported(tree: ast.Module) -> set[str]:
     return names
 
 
-def _transactions(env: Path, tree: ast.Module) -> Finding:
-    """Looked for as a keyword of any call: env.py may call `context.configure` by whatever name it likes."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "transaction_per_migration":
-            if isinstance(node.value, ast.Constant) and node.value.value is not True:
-                break
-            return Finding("alembic transactions", Severity.OK, "each revision has a transaction of its own")
+@check
+def alembic_transactions(env: EnvPy) -> Finding:
+    """Whether each revision gets a transaction of its own (transaction_per_migration)."""
+    # A keyword of any call: env.py may call `context.configure` by whatever name it likes.
+    given = [
+        node.value
+        for node in ast.walk(env.tree)
+        if isinstance(node, ast.keyword) and node.arg == "transaction_per_migration"
+    ]
+    if given and not any(isinstance(value, ast.Constant) and value.value is not True for value in given):
+        return Finding("alembic transactions", Severity.OK, "each revision has a transaction of its own")
     return Finding(
         "alembic transactions",
         Severity.WARNING,
-        f"{env} does not give each revision a transaction of its own",
+        f"{env.path} does not give each revision a transaction of its own",
         why="a failure in a later revision would take finished conversions back with it",
-        mend="pass transaction_per_migration=True to context.configure",
+        mend="pass transaction_per_migration=True to each context.configure",
     )

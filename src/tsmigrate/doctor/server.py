@@ -23,12 +23,17 @@ def check(function: Check) -> Check:
     return function
 
 
+def checks() -> tuple[Check, ...]:
+    return tuple(_checks)
+
+
 def examine(server: Server) -> list[Finding]:
     return [one(server) for one in _checks]
 
 
 @check
 def postgres(server: Server) -> Finding:
+    """The version of PostgreSQL, and that it is not read-only."""
     seen = f"PostgreSQL {server.postgres.major}.{server.postgres.minor}"
     if server.postgres < OLDEST_POSTGRES:
         return Finding(
@@ -52,6 +57,7 @@ def postgres(server: Server) -> Finding:
 
 @check
 def extension_files(server: Server) -> Finding:
+    """Whether the server has TimescaleDB's files, and which version."""
     available = server.timescale.available
     if available is None:
         return Finding(
@@ -75,6 +81,7 @@ def extension_files(server: Server) -> Finding:
 
 @check
 def preload(server: Server) -> Finding:
+    """Whether timescaledb is in shared_preload_libraries; without it CREATE EXTENSION ends the connection."""
     if server.timescale.preloaded:
         return Finding("preload", Severity.OK, "timescaledb is preloaded")
     if server.timescale.available is None:
@@ -96,6 +103,7 @@ def preload(server: Server) -> Finding:
 
 @check
 def extension(server: Server) -> Finding:
+    """Whether this database has the extension, and whether it can be updated."""
     timescale = server.timescale
     if timescale.installed is None:
         return Finding(
@@ -123,6 +131,7 @@ def extension(server: Server) -> Finding:
 
 @check
 def edition(server: Server) -> Finding:
+    """Apache-2 or Community, and what the Apache-2 edition excludes."""
     match server.timescale.edition:
         case Edition.COMMUNITY:
             return Finding("edition", Severity.OK, "Community edition: everything is available")
@@ -140,6 +149,7 @@ def edition(server: Server) -> Finding:
 
 @check
 def role(server: Server) -> Finding:
+    """Whether the role may create things, create the extension, and log in."""
     role = server.role
     if not role.may_create:
         return Finding(
@@ -177,6 +187,7 @@ def role(server: Server) -> Finding:
 
 @check
 def locks(server: Server) -> Finding:
+    """How many chunks the lock table has room for."""
     locks = server.locks
     room = locks.table_size // LOCKS_PER_CHUNK
     seen = f"max_locks_per_transaction = {locks.max_locks_per_transaction}: room for {room} chunks"
@@ -197,6 +208,7 @@ def locks(server: Server) -> Finding:
 
 @check
 def memory(server: Server) -> Finding:
+    """The memory settings that conversions and index builds live by."""
     memory = server.memory
     seen = (
         f"shared_buffers {memory.shared_buffers // MEBIBYTE} MB, work_mem {memory.work_mem // MEBIBYTE} MB, "

@@ -222,7 +222,7 @@ def _initdb(sandbox: Sandbox, engine: Engine, account: places.Account, lock: int
             engine.program("initdb"),
             *("--pgdata", str(sandbox.data), "--username", SUPERUSER, "--pwfile", str(once)),
             *("--auth-local", "peer", "--auth-host", "scram-sha-256", "--no-sync", "--encoding", "UTF8"),
-            *_locale(engine.postgres),
+            *locale(engine.postgres),
         ],
         account,
         inherited=(lock,),
@@ -232,7 +232,7 @@ def _initdb(sandbox: Sandbox, engine: Engine, account: places.Account, lock: int
         raise SandboxError(f"initdb failed: {_telling_line(done.stderr)}", mend=_mend_for(done.stderr))
 
 
-def _locale(postgres: Version) -> list[str]:
+def locale(postgres: Version) -> list[str]:
     """Unicode letters and code-point order, the same on every machine."""
     if postgres.major >= 17:
         return ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]

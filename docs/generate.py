@@ -1,0 +1,66 @@
+"""Write the reference pages from the code. `make docs` runs it; a test fails when a page is stale.
+
+Usage: python docs/generate.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tsmigrate.capability import REQUIREMENTS, Edition
+from tsmigrate.doctor import environment, server
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def commands() -> str:
+    """Every command with its options, from the command line's own help."""
+    written = subprocess.run(
+        [sys.executable, "-m", "typer", "tsmigrate.cli.app", "utils", "docs", "--name", "tsmigrate"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return written.stdout.replace("# `tsmigrate`", "# Commands", 1).rstrip() + "\n"
+
+
+def requirements() -> str:
+    """What each operation needs of a server."""
+    lines = [
+        "# What each operation needs",
+        "",
+        "An operation refuses to start on a server that does not have this, says what the server has, and what to do.",
+        "",
+        "| operation | TimescaleDB | edition | otherwise |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, needed in REQUIREMENTS.items():
+        edition = "Community" if needed.edition is Edition.COMMUNITY else "either"
+        lines.append(f"| `{name}` | {needed.since} | {edition} | {needed.instead} |")
+    return "\n".join(lines) + "\n"
+
+
+def doctor() -> str:
+    """What doctor looks at, from the first line of each check."""
+    rows = [
+        f"| {check.__name__.replace('_', ' ')} | {(check.__doc__ or '').splitlines()[0]} |"
+        for check in (*server.checks(), *environment.checks())
+    ]
+    return "\n".join(["# What doctor checks", "", "| check | what it tells |", "| --- | --- |", *rows]) + "\n"
+
+
+PAGES = {"commands.md": commands, "requirements.md": requirements, "doctor.md": doctor}
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else REFERENCE
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (folder / name).write_text(page())
+        print(f"wrote {folder / name}")
+
+
+if __name__ == "__main__":
+    main()
