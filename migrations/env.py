@@ -13,7 +13,12 @@ if context.config.config_file_name:
 
 def run_offline() -> None:
     """`--sql`: print the statements; no database is asked."""
-    context.configure(dialect_name="postgresql", literal_binds=True, transaction_per_migration=True)
+    context.configure(
+        dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},  # psycopg2's own would print every % twice
+        literal_binds=True,
+        transaction_per_migration=True,
+    )
     with context.begin_transaction():
         context.run_migrations()
 
