@@ -35,7 +35,7 @@ BODIES = (
 )
 NAMES = ("Ana", "Bo", "Chidi", "Dolores", "Eli", "Fatima", "Grace", "Hiro")
 REPLIES = ("YES", "No", "STOP", "who is this?", "I'll be there 🎉", "On my way\nback at 5", r"C:\o_o/")
-# Any area code that is not toll-free, and only line numbers set aside for fiction: 555-0100 to 555-0199, the first twenty of them ours.
+# Any area code that is not toll-free, and only lines set aside for fiction, 555-0100 to 555-0199: twenty are ours.
 AREA_CODES = tuple(str(code) for code in range(201, 800) if code % 100 != 11 and code // 10 % 10 != 9)
 OURS, THEIRS = 20, 80
 HOURS = (1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 7, 9, 10, 11, 12, 12, 11, 8, 4)  # of the day, in UTC
