@@ -9,7 +9,7 @@ from sqlalchemy import inspect
 from tsmigrate import connect
 
 if TYPE_CHECKING:
-    from conftest import Switchboard
+    from migrations.conftest import Switchboard
 
 TABLES = {
     "profiles",

@@ -18,7 +18,7 @@ from tsmigrate import sql
 from tsmigrate.errors import BlockedError, UsageError
 
 if TYPE_CHECKING:
-    from conftest import Switchboard
+    from migrations.conftest import Switchboard
 
 MESSAGES = 2_000
 
