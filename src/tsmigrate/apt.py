@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -122,25 +123,26 @@ def _run(command: list[str], progress: Progress) -> None:
     reading, writing = os.pipe()
     if command[0] == "apt-get":
         command = [command[0], "-o", f"APT::Status-Fd={writing}", *command[1:]]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        pass_fds=(writing,),
-        env=_environment(),
-    ) as process:
-        os.close(writing)
-        with os.fdopen(reading) as status:
-            for line in status:
-                # dlstatus:<package number>:<percent>:<message>
-                kind, _, rest = line.partition(":")
-                if kind == "dlstatus":
-                    progress("downloading", float(rest.split(":")[1]) / 100)
-        complaint = process.stderr.read() if process.stderr else ""
-    if process.returncode != 0:
-        raise _failed(command[0], complaint)
+    # Complaints go to a file: on a full disk there are more of them than a pipe holds.
+    with tempfile.TemporaryFile("w+") as complaints:
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            pass_fds=(writing,),
+            env=_environment(),
+        ) as process:
+            os.close(writing)
+            with os.fdopen(reading) as status:
+                for line in status:
+                    # dlstatus:<package number>:<percent>:<message>
+                    kind, _, rest = line.partition(":")
+                    if kind == "dlstatus":
+                        progress("downloading", float(rest.split(":")[1]) / 100)
+        if process.returncode != 0:
+            complaints.seek(0)
+            raise _failed(command[0], complaints.read())
 
 
 def _failed(tool: str, complaint: str) -> SandboxError:

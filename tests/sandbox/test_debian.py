@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from support import Run
 from tsmigrate import apt, sandbox
 from tsmigrate.capability import Edition
 from tsmigrate.sandbox import debian, engines, places
@@ -92,6 +93,20 @@ def test_a_killed_fetch_leaves_no_half_made_engine_and_the_next_one_finishes(cac
     for found in debian.fetched():
         assert engines.inspect(found, engines.Origin.FETCHED)
     assert engines.inspect(debian.fetch(lambda *_: None), engines.Origin.FETCHED)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to make a small disk")
+@pytest.mark.parametrize("megabytes", [20, 120, 160, 260], ids=lambda size: f"{size}MB")
+def test_a_full_disk_is_said_and_its_room_given_back(
+    cache: Path, small_disk: Callable[[Path, int], None], tsmigrate: Run, megabytes: int
+) -> None:
+    """While reading the index, unpacking (twice), and putting the engine together."""
+    small_disk(cache, megabytes)
+    done = tsmigrate("sandbox", "engines", "--fetch")
+    assert done.returncode == 3
+    assert "disk is full" in done.stderr or "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in (cache / "engines").iterdir()] == [".lock"]
 
 
 def test_two_fetches_at_once_make_one_engine(cache: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg2
@@ -280,29 +281,17 @@ def test_the_users_own_postgresql_variables_do_not_lead_it_astray(
     assert answer.stdout.strip() == "postgres@sandbox"
 
 
-@pytest.fixture
-def tiny_disk(state: Path) -> object:
-    """`state` on a file system of 8 MB."""
-    state.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", str(state)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip("mounting a small file system is not allowed here")
-    yield state
-    subprocess.run(["umount", "-l", str(state)], check=True)
-
-
 @as_root
 def test_a_full_disk_is_said_and_nothing_half_made_stays(
-    tiny_disk: Path, tsmigrate: Run, edition: Edition, engine: Engine
+    state: Path, small_disk: Callable[[Path, int], None], tsmigrate: Run, edition: Edition, engine: Engine
 ) -> None:
+    small_disk(state, 8)
     done = tsmigrate("sandbox", "up", "--edition", edition)
     assert done.returncode == 3
     assert "No space left on device" in done.stderr
     assert "free some room" in done.stderr
     assert "Traceback" not in done.stderr
-    assert [path.name for path in (tiny_disk / "sandboxes").iterdir() if path.is_dir()] == []
+    assert [path.name for path in (state / "sandboxes").iterdir() if path.is_dir()] == []
 
 
 @as_root

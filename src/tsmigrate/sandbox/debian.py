@@ -31,6 +31,7 @@ PROGRAMS = ("postgres", "initdb", "pg_ctl", "pg_config", "pg_dump", "pg_restore"
 SPARED = ("libllvm19", "locales", "perl", "postgresql-common", "postgresql-client-common", "ssl-cert", "tzdata")
 # Server libraries that would pull the compiler back in; PostgreSQL does without them when they are missing.
 LEFT_OUT = ("llvmjit.so", "bitcode", "pgxs")
+ROOM_TO_FETCH = 400_000_000  # bytes: the packages, their files and the engine, side by side for a moment
 BIN = Path("usr/lib/postgresql") / POSTGRES / "bin"
 
 unusable = apt.unusable
@@ -47,8 +48,10 @@ def fetch(progress: Progress) -> Path:
     with _one_at_a_time(progress):
         if not engine.exists():
             work = places.engines() / ".fetching"
-            _make(engine, work, progress)
-            shutil.rmtree(work)
+            try:
+                _make(engine, work, progress)
+            finally:
+                _clear(work, engine)
     return engine / BIN
 
 
@@ -61,6 +64,14 @@ def remove() -> bool:
         for name in (NAME, ".fetching"):
             shutil.rmtree(folder / name, ignore_errors=True)
     return True
+
+
+def _clear(work: Path, engine: Path) -> None:
+    """Keep what an unfinished fetch has downloaded, for the next one to go on from, unless the room is needed."""
+    for folder in (work / "unpacked", work / "engine"):
+        shutil.rmtree(folder, ignore_errors=True)
+    if engine.exists() or shutil.disk_usage(places.engines()).free < ROOM_TO_FETCH:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 @contextmanager
@@ -100,8 +111,10 @@ def _make(engine: Path, work: Path, progress: Progress) -> None:
             folder.chmod(0o755)
         kept.rename(engine)
     except OSError as error:
+        # copytree gathers what went wrong into one error of its own, with a list instead of a reason.
+        reason = error.strerror or str(error.args[0][0][2])
         raise SandboxError(
-            f"the fetched engine could not be put together: {error.strerror}",
+            f"the fetched engine could not be put together: {reason}",
             mend=f"free some room, or set {places.CACHE_DIR} to a roomier folder, and try again",
         ) from error
 
