@@ -5,23 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from difflib import unified_diff
+from itertools import dropwhile
 
-# pg_dump heads each object with such a line between two bare dashes; in TimescaleDB's text it is a line at the margin.
-_HEADER = re.compile(r"-- Name: (?P<name>.*); Type: (?P<type>.*?); Schema: (?P<schema>.*?); Owner:")
-_MARGIN = re.compile(r"(?P<object>(?:hypertable|continuous aggregate|job) .+)")
+# How an object begins: pg_dump heads each with such a line between two bare dashes, TimescaleDB's text with the only
+# line at the margin.
+SCHEMA = re.compile(
+    r"-- Name: (?P<name>.*); Type: (?P<type>.*?); Schema: (?P<schema>.*?); Owner:|-- PostgreSQL database dump complete"
+)
+TIMESCALE = re.compile(r"(?P<name>\S.*)")
+
 # These stand between two objects and are the next one's.
 _BELONGS_TO_NEXT = re.compile(r"--|SET default_\w+ = .*;|")
-BEGINNING = "the beginning"
 
 Sections = dict[str, list[str]]
 
 
-def difference(before: str, after: str) -> str:
+def difference(before: str, after: str, heading: re.Pattern[str]) -> str:
     """A unified diff whose hunks are headed by the object they are about. Empty when the texts are equal."""
     if before == after:
         return ""
-    old, new = _sections(before), _sections(after)
-    hunks = [_hunk(name, old.get(name, []), new.get(name, [])) for name in _all_names(old, new)]
+    old, new = _sections(before, heading), _sections(after, heading)
+    hunks = [_hunk(name or "the beginning", old.get(name, []), new.get(name, [])) for name in _all_names(old, new)]
     # Also when other hunks are there: their order is part of what the two sides say.
     kept = [[name for name in side if name in old and name in new] for side in (old, new)]
     hunks.append(_hunk("the order of the objects", *kept))
@@ -41,24 +45,27 @@ def _hunk(name: str, before: list[str], after: list[str]) -> str:
     return "".join(f"@@ {name} @@\n" if line.startswith("@@") else f"{line}\n" for line in lines)
 
 
-def _sections(text: str) -> Sections:
-    """The lines of each object, by its name; two of one name share a section."""
-    sections: Sections = {BEGINNING: []}
-    current = sections[BEGINNING]
+def _sections(text: str, heading: re.Pattern[str]) -> Sections:
+    """The lines of each object, by its name; two of one name share a section. Blank lines between objects are gone."""
+    sections: Sections = {"": []}
+    current = sections[""]
     for line in text.split("\n"):
-        if name := _named(line):
+        if found := heading.match(line):
             begun = _taken_from_end(current)
-            current = sections.setdefault(name, [])
-            current += begun
+            current = sections.setdefault(_name(found), [])
+            current += dropwhile(lambda line: not line, begun)
         current.append(line)
+    _taken_from_end(current)
     return sections
 
 
-def _named(line: str) -> str | None:
-    if found := _HEADER.match(line):
-        schema = "" if found["schema"] == "-" else f"{found['schema']}."
-        return f"{found['type']} {schema}{found['name']}"
-    return line if _MARGIN.fullmatch(line) else None
+def _name(heading: re.Match[str]) -> str:
+    """What a person calls the object: `TABLE public.readings`."""
+    parts = heading.groupdict()
+    if not parts.get("name"):
+        return "the end"
+    schema = f"{parts['schema']}." if parts.get("schema", "-") != "-" else ""
+    return f"{parts.get('type') or ''} {schema}{parts['name']}".strip()
 
 
 def _taken_from_end(lines: list[str]) -> list[str]:

@@ -26,6 +26,6 @@ class Snapshot:
 
 def difference(before: Snapshot, after: Snapshot) -> str:
     """A readable unified diff, each hunk headed by the object it is about. Empty when they are equal."""
-    return text_difference.difference(before.schema, after.schema) + text_difference.difference(
-        before.timescale, after.timescale
+    return text_difference.difference(before.schema, after.schema, text_difference.SCHEMA) + text_difference.difference(
+        before.timescale, after.timescale, text_difference.TIMESCALE
     )
