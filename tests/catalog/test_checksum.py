@@ -165,7 +165,7 @@ DIFFERENT = [
 
 
 @pytest.mark.parametrize(("type_", "one", "other"), DIFFERENT)
-def test_values_that_are_not_the_same_differ(  # noqa: PLR0917
+def test_values_that_are_not_the_same_differ(
     connection: Connection, script: Script, type_: str, one: str, other: str
 ) -> None:
     script(connection, TYPES)

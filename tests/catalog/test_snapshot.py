@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from tsmigrate import connect
-from tsmigrate.catalog import difference as text_difference
+from tsmigrate.catalog import sections
+from tsmigrate.catalog.difference import difference as text_difference
 from tsmigrate.catalog.snapshot import Snapshot, difference
 from tsmigrate.catalog.timescale_text import timescale_text
 from tsmigrate.url import DatabaseUrl
@@ -93,6 +94,52 @@ def test_the_timescale_text_says_nothing_of_chunks(connection: Connection, scrip
     before = timescale_text(connection)
     script(connection, "INSERT INTO readings (ts) VALUES ('2001-01-01'), ('2002-02-02')")
     assert timescale_text(connection) == before
+
+
+def test_rows_do_not_change_the_schema_text(database: DatabaseUrl, run: Run, take: Take) -> None:
+    run(
+        database,
+        NASTY,
+        """CREATE TABLE alpha (x int); CREATE TABLE zulu (x int);
+           CREATE TABLE cut (ts timestamptz NOT NULL PRIMARY KEY); SELECT create_hypertable('cut', 'ts')""",
+    )
+    before = take(database)
+    run(database, "INSERT INTO cut VALUES ('2026-01-01'), ('2027-01-01')")
+    assert difference(before, take(database)) == ""
+    assert before == take(database)
+
+
+@pytest.fixture
+def tablespace(database: DatabaseUrl, run: Run) -> Iterator[str]:
+    name = "tsmigrate_fast"
+    run(database, "SET allow_in_place_tablespaces = on", f"CREATE TABLESPACE {name} LOCATION ''")
+    yield name
+    run(database, f"ALTER TABLE ALL IN TABLESPACE {name} SET TABLESPACE pg_default", f"DROP TABLESPACE {name}")
+
+
+def test_a_table_in_another_tablespace_is_a_difference_of_that_table(
+    database: DatabaseUrl, run: Run, take: Take, tablespace: str
+) -> None:
+    run(database, READINGS, "CREATE TABLE here (x int)", "CREATE TABLE last (x int)")
+    before = take(database)
+    run(database, f"ALTER TABLE here SET TABLESPACE {tablespace}")
+    found = difference(before, take(database))
+    assert found.count("@@ ") == 1
+    assert "@@ TABLE public.here @@" in found
+    assert f"+SET default_tablespace = {tablespace};" in found
+
+
+def test_chunks_in_a_schema_of_the_user_s_are_not_schema(database: DatabaseUrl, run: Run, take: Take) -> None:
+    run(
+        database,
+        """CREATE SCHEMA "My chunks"; CREATE TABLE "My chunks".mine (x int);
+           CREATE TABLE cut (ts timestamptz NOT NULL PRIMARY KEY);
+           SELECT create_hypertable('cut', 'ts', associated_schema_name => 'My chunks')""",
+    )
+    before = take(database)
+    run(database, "INSERT INTO cut VALUES ('2026-01-01'), ('2027-01-01')")
+    assert difference(before, take(database)) == ""
+    assert 'CREATE TABLE "My chunks".mine' in before.schema
 
 
 def test_the_timescale_text_is_the_same_under_any_settings(connection: Connection, script: Script) -> None:
@@ -238,12 +285,12 @@ def test_the_first_table_of_a_schema_is_one_hunk_with_the_settings_before_it(
 
 
 def object_(name: str) -> str:
-    return f"--\n-- Name: {name}; Type: TABLE; Schema: s; Owner: o\n--\n\nCREATE TABLE {name};\n\n\n"
+    return f"\n\n--\n-- Name: {name}; Type: TABLE; Schema: s; Owner: o\n--\n\nCREATE TABLE {name};\n"
 
 
 def test_another_order_of_the_same_objects_is_a_difference() -> None:
     before, after = object_("a") + object_("b"), object_("b") + object_("a")
-    assert "@@ the order of the objects @@" in text_difference.difference(before, after, text_difference.SCHEMA)
+    assert "@@ the order of the objects @@" in text_difference(before, after, sections.SCHEMA)
 
 
 TEXTS = st.lists(st.sampled_from(["a", "b", " é", "", "--", "job x", "SET default_x = 1;", object_("t")])).map(
@@ -251,10 +298,10 @@ TEXTS = st.lists(st.sampled_from(["a", "b", " é", "", "--", "job x", "SET defau
 )
 
 
-@given(TEXTS, TEXTS, st.sampled_from([text_difference.SCHEMA, text_difference.TIMESCALE]))
+@given(TEXTS, TEXTS, st.sampled_from([sections.SCHEMA, sections.TIMESCALE]))
 def test_a_difference_is_empty_exactly_when_the_texts_are_equal(
     before: str, after: str, heading: re.Pattern[str]
 ) -> None:
-    found = text_difference.difference(before, after, heading)
+    found = text_difference(before, after, heading)
     assert (found == "") == (before == after)
     assert before == after or "@@ " in found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from tsmigrate.catalog import extension
 from tsmigrate.sql import raw
 
 # A continuous aggregate's rows are in a hypertable of its own, which goes by the aggregate's name here.
@@ -33,8 +34,7 @@ class Ids:
     @classmethod
     def of(cls, connection: Connection) -> Ids:
         """Those of this database; none where the extension is not created."""
-        known = connection.execute(raw("SELECT to_regclass('_timescaledb_catalog.hypertable') IS NOT NULL"))
-        if not known.scalar_one():
+        if not extension.is_created(connection):
             return cls({})
         return cls({row.id: row.name for row in connection.execute(raw(_NAMES))})
 

@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 
 from tsmigrate import connect
 from tsmigrate.capability import Version
+from tsmigrate.catalog import extension
 from tsmigrate.catalog.ids import Ids
+from tsmigrate.catalog.order import by_name
 from tsmigrate.errors import BlockedError, UsageError
 from tsmigrate.sql import identifier, raw
 from tsmigrate.url import PSYCOPG2, DatabaseUrl, without_passwords
@@ -20,8 +22,13 @@ VERSION_TABLE = "alembic_version"
 LOCK_WAIT_SECONDS = 60
 
 # libpq knows no environment variable for these, and a command line is for all to see.
-_ONLY_ON_THE_COMMAND_LINE = ("sslpassword", "oauth_client_secret")
+_ONLY_ON_THE_COMMAND_LINE = {"sslpassword", "oauth_client_secret", "passcode"}
 _VARYING = ("-- Dumped from database version ", "-- Dumped by pg_dump version ", "\\restrict ", "\\unrestrict ")
+
+_CHUNKS_ELSEWHERE = r"""
+SELECT associated_schema_name AS schema, associated_table_prefix AS prefix FROM _timescaledb_catalog.hypertable
+WHERE associated_schema_name NOT LIKE '\_timescaledb%'
+"""
 
 
 def schema_text(database: DatabaseUrl, pg_dump: str, *, version_table: str = VERSION_TABLE) -> str:
@@ -29,13 +36,16 @@ def schema_text(database: DatabaseUrl, pg_dump: str, *, version_table: str = VER
 
     - `version_table`, Alembic's, in any schema: every revision changes it
     - the lines with versions, and the random key of `\\restrict`
-    - TimescaleDB's own schemas, and its numbers in definitions, which names replace
+    - TimescaleDB's own schemas, and the chunks it made elsewhere, which are data
+    - TimescaleDB's numbers in definitions, which names replace
+    - the order of the objects, which is by name where there is a hypertable (see `order`)
 
     `pg_dump` is the program to run; it must not be older than the server.
     """
     with connect.connection(database) as connection:
         _refuse_older(pg_dump, connection)
         ids = Ids.of(connection)
+        chunks = _chunks_elsewhere(connection)
     arguments = [
         "--schema-only",
         "--encoding=UTF8",
@@ -43,9 +53,11 @@ def schema_text(database: DatabaseUrl, pg_dump: str, *, version_table: str = VER
         f"--lock-wait-timeout={LOCK_WAIT_SECONDS * 1000}",
         "--exclude-schema=_timescaledb*",
         f"--exclude-table=*.{identifier(version_table)}",
+        *(f"--exclude-table={pattern}" for pattern in chunks),
         f"--dbname={_address(database)}",
     ]
-    return ids.named(_without_varying_lines(_run([pg_dump, *arguments], database)))
+    dump = ids.named(_without_varying_lines(_run([pg_dump, *arguments], database)))
+    return by_name(dump) if ids.names else dump
 
 
 def _refuse_older(pg_dump: str, connection: Connection) -> None:
@@ -68,6 +80,16 @@ def _version(pg_dump: str) -> Version:
     return Version.parse(found[1])
 
 
+def _chunks_elsewhere(connection: Connection) -> list[str]:
+    """What matches the chunks of hypertables that keep them in a schema of the user's, as pg_dump's patterns."""
+    if not extension.is_created(connection):
+        return []
+    return [
+        f"{identifier(row.schema)}.{identifier(row.prefix)}_*_chunk"
+        for row in connection.execute(raw(_CHUNKS_ELSEWHERE))
+    ]
+
+
 def _run(command: Sequence[str], database: DatabaseUrl | None = None) -> str:
     """What the program prints. Bytes that are no UTF-8, which a SQL_ASCII database may hold, survive as surrogates."""
     try:
@@ -81,7 +103,10 @@ def _run(command: Sequence[str], database: DatabaseUrl | None = None) -> str:
     if done.returncode != 0:
         says = without_passwords(done.stderr.decode(errors="replace").strip())
         where = f" of {database}" if database else ""
-        raise BlockedError(f"{command[0]} could not read the schema{where}: {says}", mend="see its message")
+        raise BlockedError(
+            f"{command[0]} could not read the schema{where}: {says}",
+            mend="use a role that may read every table, or do what the message asks",
+        )
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
@@ -94,8 +119,8 @@ def _environment(database: DatabaseUrl | None) -> dict[str, str]:
 def _address(database: DatabaseUrl) -> str:
     """The database as a libpq connection string without a secret."""
     parameters = _parameters(database)
-    for secret in _ONLY_ON_THE_COMMAND_LINE:
-        if secret in parameters:
+    for secret in parameters:
+        if secret.lower() in _ONLY_ON_THE_COMMAND_LINE:
             raise UsageError(
                 f"{secret} of {database} cannot be handed to pg_dump without showing it to every user of this machine",
                 mend="use a client key without a password, or authenticate in another way",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tsmigrate import connect
-from tsmigrate.catalog import difference as text_difference
+from tsmigrate.catalog import sections
+from tsmigrate.catalog.difference import difference as of_texts
 from tsmigrate.catalog.schema_text import VERSION_TABLE, schema_text
 from tsmigrate.catalog.timescale_text import timescale_text
 from tsmigrate.url import DatabaseUrl
@@ -26,6 +27,6 @@ class Snapshot:
 
 def difference(before: Snapshot, after: Snapshot) -> str:
     """A readable unified diff, each hunk headed by the object it is about. Empty when they are equal."""
-    return text_difference.difference(before.schema, after.schema, text_difference.SCHEMA) + text_difference.difference(
-        before.timescale, after.timescale, text_difference.TIMESCALE
+    return of_texts(before.schema, after.schema, sections.SCHEMA) + of_texts(
+        before.timescale, after.timescale, sections.TIMESCALE
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from tsmigrate.catalog import extension
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.sql import raw
 
@@ -19,8 +20,9 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartiti
   AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid AND i.inhparent = ANY (ARRAY({hypertables})))
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
 """
-_HYPERTABLES = "SELECT format('%I.%I', hypertable_schema, hypertable_name)::regclass FROM {view}"
-_VIEW = "timescaledb_information.hypertables"
+_HYPERTABLES = """
+SELECT format('%I.%I', hypertable_schema, hypertable_name)::regclass FROM timescaledb_information.hypertables
+"""
 _NONE = "SELECT NULL::regclass WHERE false"
 
 
@@ -29,7 +31,6 @@ def user_tables(connection: Connection) -> list[Relation]:
 
     A table that others inherit from is listed, and so are they: reading it reads their rows too.
     """
-    has_view = connection.execute(raw(f"SELECT to_regclass('{_VIEW}') IS NOT NULL")).scalar_one()
-    hypertables = _HYPERTABLES.format(view=_VIEW) if has_view else _NONE
+    hypertables = _HYPERTABLES if extension.is_created(connection) else _NONE
     rows = connection.execute(raw(_TABLES.format(hypertables=hypertables)))
     return [Relation(schema, name) for schema, name in rows]
