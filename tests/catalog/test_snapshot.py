@@ -171,6 +171,22 @@ def test_converting_and_reverting_leaves_no_difference_at_all(database: Database
 
 
 @pytest.mark.edition("community")
+def test_dropping_a_compressed_hypertable_leaves_no_difference_at_all(
+    database: DatabaseUrl, run: Run, take: Take
+) -> None:
+    run(database, NASTY)
+    before = take(database)
+    run(
+        database,
+        READINGS,
+        "ALTER TABLE readings SET (timescaledb.compress, timescaledb.compress_segmentby = 'device')",
+        "SELECT compress_chunk(c) FROM show_chunks('readings') c",
+        "DROP TABLE readings",
+    )
+    assert take(database) == before
+
+
+@pytest.mark.edition("community")
 def test_a_second_conversion_with_other_numbers_gives_the_same_text(
     database: DatabaseUrl, run: Run, take: Take
 ) -> None:

@@ -12,11 +12,14 @@ from tsmigrate.catalog import extension
 from tsmigrate.sql import raw
 
 # A continuous aggregate's rows are in a hypertable of its own, which goes by the aggregate's name here.
+# Hypertables without dimensions are the columnstore's, which no definition names.
 _NAMES = """
 SELECT h.id, format('%I.%I', coalesce(c.view_schema, h.schema_name), coalesce(c.view_name, h.table_name)) AS name
 FROM _timescaledb_catalog.hypertable h
 LEFT JOIN timescaledb_information.continuous_aggregates c
   ON (c.materialization_hypertable_schema, c.materialization_hypertable_name) = (h.schema_name, h.table_name)
+WHERE EXISTS (SELECT FROM timescaledb_information.dimensions d
+              WHERE (d.hypertable_schema, d.hypertable_name) = (h.schema_name, h.table_name))
 """
 
 _IN_DEFINITIONS = re.compile(
