@@ -1,0 +1,1 @@
+"""What a database holds: its schema as text, its tables and sequences, and the checksum of its rows. Reads only."""

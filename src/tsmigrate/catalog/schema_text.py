@@ -1,0 +1,154 @@
+"""The schema as pg_dump writes it, without what differs from one run to the next."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from tsmigrate import connect
+from tsmigrate.capability import Version
+from tsmigrate.catalog import extension
+from tsmigrate.catalog.ids import Ids
+from tsmigrate.catalog.order import by_name
+from tsmigrate.errors import BlockedError, UsageError
+from tsmigrate.sql import identifier, raw
+from tsmigrate.url import PSYCOPG2, DatabaseUrl, without_passwords
+
+VERSION_TABLE = "alembic_version"
+LOCK_WAIT_SECONDS = 60
+
+# libpq knows no environment variable for these, and a command line is for all to see.
+_ONLY_ON_THE_COMMAND_LINE = {"sslpassword", "oauth_client_secret", "passcode"}
+_VARYING = ("-- Dumped from database version ", "-- Dumped by pg_dump version ", "\\restrict ", "\\unrestrict ")
+
+_CHUNKS_ELSEWHERE = r"""
+SELECT associated_schema_name AS schema, associated_table_prefix AS prefix FROM _timescaledb_catalog.hypertable
+WHERE associated_schema_name NOT LIKE '\_timescaledb%'
+"""
+
+
+def schema_text(database: DatabaseUrl, pg_dump: str, *, version_table: str = VERSION_TABLE) -> str:
+    """Byte for byte what `pg_dump --schema-only` says of the user's schemas, but for
+
+    - `version_table`, Alembic's, in any schema: every revision changes it
+    - the lines with versions, and the random key of `\\restrict`
+    - TimescaleDB's own schemas, and the chunks it made elsewhere, which are data
+    - TimescaleDB's numbers in definitions, which names replace
+    - the order of the objects, which is by name where there is a hypertable (see `order`)
+
+    `pg_dump` is the program to run; it must not be older than the server.
+    """
+    with connect.connection(database) as connection:
+        _refuse_older(pg_dump, connection)
+        ids = Ids.of(connection)
+        chunks = _chunks_elsewhere(connection)
+    arguments = [
+        "--schema-only",
+        "--encoding=UTF8",
+        "--no-password",  # never ask the terminal
+        f"--lock-wait-timeout={LOCK_WAIT_SECONDS * 1000}",
+        "--exclude-schema=_timescaledb*",
+        f"--exclude-table=*.{identifier(version_table)}",
+        *(f"--exclude-table={pattern}" for pattern in chunks),
+        f"--dbname={_address(database)}",
+    ]
+    dump = ids.named(_without_varying_lines(_run([pg_dump, *arguments], database)))
+    return by_name(dump) if ids.names else dump
+
+
+def _refuse_older(pg_dump: str, connection: Connection) -> None:
+    number = int(connection.execute(raw("SHOW server_version_num")).scalar_one())
+    server = Version(number // 10000, number % 10000)
+    program = _version(pg_dump)
+    if program.major < server.major:
+        raise BlockedError(
+            f"{pg_dump} is of PostgreSQL {program.major} and the server of {server.major}: "
+            "an older pg_dump does not know all of a newer server's schema",
+            mend=f"name the pg_dump of PostgreSQL {server.major} or later",
+        )
+
+
+def _version(pg_dump: str) -> Version:
+    says = _run([pg_dump, "--version"])
+    found = re.search(r"\(PostgreSQL\) (\d+\S*)", says)
+    if not found:
+        raise UsageError(f"{pg_dump} is not PostgreSQL's pg_dump: it calls itself {says.strip()!r}")
+    return Version.parse(found[1])
+
+
+def _chunks_elsewhere(connection: Connection) -> list[str]:
+    """What matches the chunks of hypertables that keep them in a schema of the user's, as pg_dump's patterns."""
+    if not extension.is_created(connection):
+        return []
+    return [
+        f"{identifier(row.schema)}.{identifier(row.prefix)}_*_chunk"
+        for row in connection.execute(raw(_CHUNKS_ELSEWHERE))
+    ]
+
+
+def _run(command: Sequence[str], database: DatabaseUrl | None = None) -> str:
+    """What the program prints. Bytes that are no UTF-8, which a SQL_ASCII database may hold, survive as surrogates."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, env=_environment(database)
+        )
+    except OSError as error:
+        raise UsageError(
+            f"cannot run {command[0]}: {error.strerror}", mend="name the pg_dump of the server's version or later"
+        ) from error
+    if done.returncode != 0:
+        says = without_passwords(done.stderr.decode(errors="replace").strip())
+        where = f" of {database}" if database else ""
+        raise BlockedError(
+            f"{command[0]} could not read the schema{where}: {says}",
+            mend="use a role that may read every table, or do what the message asks",
+        )
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def _environment(database: DatabaseUrl | None) -> dict[str, str]:
+    """The caller's, as the driver reads it too, and the password."""
+    password = _parameters(database).get("password") if database else None
+    return {**os.environ, "PGPASSWORD": password} if password else dict(os.environ)
+
+
+def _address(database: DatabaseUrl) -> str:
+    """The database as a libpq connection string without a secret."""
+    parameters = _parameters(database)
+    for secret in parameters:
+        if secret.lower() in _ONLY_ON_THE_COMMAND_LINE:
+            raise UsageError(
+                f"{secret} of {database} cannot be handed to pg_dump without showing it to every user of this machine",
+                mend="use a client key without a password, or authenticate in another way",
+            )
+    parameters.pop("password", None)
+    parameters.setdefault("connect_timeout", str(connect.CONNECT_TIMEOUT_SECONDS))
+    return " ".join(f"{name}={_quoted(value)}" for name, value in parameters.items())
+
+
+def _parameters(database: DatabaseUrl) -> dict[str, str]:
+    """What the URL means to libpq, as SQLAlchemy's driver sees it: several hosts and the query included."""
+    url = database.url.set(drivername=PSYCOPG2)
+    _, parameters = url.get_dialect()().create_connect_args(url)
+    return {name: str(value) for name, value in parameters.items()}
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _without_varying_lines(dump: str) -> str:
+    """`dump` without them: they stand before its first statement and at its end, never between."""
+    lines = dump.split("\n")
+    first = next((number for number, line in enumerate(lines) if line.startswith("SET ")), 0)
+    last = max(first, len(lines) - 3)  # "\\unrestrict …", then one or two line ends
+    head, body, tail = lines[:first], lines[first:last], lines[last:]
+    return "\n".join([*_constant(head), *body, *_constant(tail)])
+
+
+def _constant(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if not line.startswith(_VARYING)]

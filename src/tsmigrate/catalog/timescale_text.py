@@ -1,0 +1,118 @@
+"""What TimescaleDB adds to a schema and pg_dump does not show, as text that two databases can be compared by.
+
+Without ids, dates and chunks: those are another time's, or data. Each object is a line at the margin, in
+alphabetical order, its facts indented below.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from textwrap import indent
+
+from sqlalchemy import Connection
+
+from tsmigrate import capability
+from tsmigrate.catalog.ids import Ids
+from tsmigrate.catalog.session import fixed_settings
+from tsmigrate.errors import BlockedError
+from tsmigrate.sql import raw
+
+# What holds rows: a hypertable, or the one behind a continuous aggregate, under the name its user knows.
+_HOLDERS = """
+WITH holder AS (
+    SELECT format('hypertable %I.%I', hypertable_schema, hypertable_name) AS object,
+           hypertable_schema AS schema, hypertable_name AS name, compression_enabled AS columnstore,
+           tablespaces::text AS tablespaces
+    FROM timescaledb_information.hypertables
+    UNION ALL
+    SELECT format('continuous aggregate %I.%I', view_schema, view_name),
+           materialization_hypertable_schema, materialization_hypertable_name, compression_enabled, NULL
+    FROM timescaledb_information.continuous_aggregates
+)
+"""
+
+_AGGREGATES = """
+SELECT format('continuous aggregate %I.%I', view_schema, view_name),
+       format(E'on %I.%I\nmaterialized only: %s\ndefinition:\n%s', hypertable_schema, hypertable_name,
+              materialized_only, view_definition)
+FROM timescaledb_information.continuous_aggregates
+"""
+_DIMENSIONS = """
+SELECT object, CASE dimension_type
+    WHEN 'Time' THEN format('dimension %s: %I %s by %s', dimension_number, column_name, column_type,
+                            coalesce(time_interval::text, integer_interval::text))
+                     || coalesce(', now is ' || integer_now_func || '()', '')
+    ELSE format('dimension %s: %I %s in %s partitions', dimension_number, column_name, column_type, num_partitions) END
+FROM holder JOIN timescaledb_information.dimensions ON (hypertable_schema, hypertable_name) = (schema, name)
+"""
+_TABLESPACES = "SELECT object, 'tablespaces: ' || tablespaces FROM holder WHERE tablespaces IS NOT NULL"
+
+# The view also lists hypertables without a columnstore. Sparse indexes (2.22 on) are read by to_jsonb because older
+# versions have no such column.
+_COLUMNSTORE = """
+SELECT object, format('columnstore: segment by %s, order by %s', coalesce(segmentby, '(automatic)'),
+                      coalesce(orderby, '(automatic)'))
+               || coalesce(', merged into chunks of ' || compress_interval_length, '')
+               || coalesce(E'\nsparse indexes: ' || (to_jsonb(s) ->> 'index'), '')
+FROM holder JOIN timescaledb_information.hypertable_columnstore_settings s
+  ON s.hypertable = format('%I.%I', schema, name)::regclass
+WHERE columnstore
+"""
+
+# An aggregate's indexes belong to the hypertable behind it, whose schema pg_dump leaves out.
+_AGGREGATE_INDEXES = """
+SELECT object, indexdef FROM holder JOIN pg_indexes ON (schemaname, tablename) = (schema, name)
+WHERE object LIKE 'continuous aggregate %'
+"""
+
+# No view shows the columns of enable_chunk_skipping().
+_SKIPPING = """
+SELECT DISTINCT object, format('chunk skipping: %I', s.column_name)
+FROM holder JOIN _timescaledb_catalog.hypertable h ON (h.schema_name, h.table_name) = (schema, name)
+JOIN _timescaledb_catalog.chunk_column_stats s ON s.hypertable_id = h.id
+"""
+
+# Jobs below 1000 are the extension's own. Up to 2.2x the view names the hypertable behind an aggregate.
+_JOBS = r"""
+SELECT format('job %I.%I', proc_schema, proc_name)
+       || coalesce(' on ' || quote_ident(coalesce(view_schema, j.hypertable_schema))
+                   || '.' || quote_ident(coalesce(view_name, j.hypertable_name)), ''),
+       format(E'%s\nevery %s%s%s, as %I\nat most %s a run, %s retries, %s apart',
+              regexp_replace(application_name, ' \[\d+\]$', ''), schedule_interval,
+              CASE WHEN fixed_schedule THEN ', on a fixed schedule' ELSE '' END,
+              CASE WHEN scheduled THEN '' ELSE ', paused' END, owner, max_runtime, max_retries, retry_period)
+       || coalesce(E'\nchecked by ' || quote_ident(check_schema) || '.' || quote_ident(check_name), '')
+       || coalesce(E'\nconfig ' || config::text, '')
+FROM timescaledb_information.jobs j
+LEFT JOIN timescaledb_information.continuous_aggregates a
+  ON (materialization_hypertable_schema, materialization_hypertable_name) = (j.hypertable_schema, j.hypertable_name)
+WHERE job_id >= 1000
+"""
+_FACTS = (_AGGREGATES, _DIMENSIONS, _TABLESPACES, _COLUMNSTORE, _AGGREGATE_INDEXES, _SKIPPING, _JOBS)
+
+
+def timescale_text(connection: Connection) -> str:
+    """Hypertables, dimensions, columnstore settings, continuous aggregates and jobs. Empty where there are none."""
+    if not _is_there(connection):
+        return ""
+    facts: dict[str, list[str]] = defaultdict(list)
+    with fixed_settings(connection):
+        ids = Ids.of(connection)
+        for query in _FACTS:
+            found = connection.execute(raw(_HOLDERS + query))
+            for holder, fact in sorted((name, ids.named_in_config(fact)) for name, fact in found):
+                facts[holder].append(fact)
+    return "\n".join(f"{name}\n{indent(chr(10).join(facts[name]), '    ')}\n" for name in sorted(facts))
+
+
+def _is_there(connection: Connection) -> bool:
+    """Whether the extension is created, and answers: some of its views end the connection where it is not preloaded."""
+    timescale = capability.ask(connection).timescale
+    if timescale.installed is None:
+        return False
+    if not timescale.preloaded:
+        raise BlockedError(
+            "this database has the timescaledb extension, and the server does not preload it",
+            mend="add timescaledb to shared_preload_libraries and restart the server",
+        )
+    return True
