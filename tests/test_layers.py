@@ -24,7 +24,8 @@ LAYERS = [
     {"capability"},
     {"connect"},
     {"url"},
-    {"settings", "sql", "finding", "apt"},
+    {"settings", "undo", "finding", "apt"},
+    {"sql"},
     {"errors"},
 ]
 MAY_IMPORT_ALEMBIC = {"ops", "autogenerate", "verify", "advise", "cli"}

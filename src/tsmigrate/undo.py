@@ -1,0 +1,62 @@
+"""What an upgrade takes away that neither the catalog nor the revision can give back: rows in `tsmigrate.undo`.
+
+The functions here give pieces of PL/pgSQL for the DO blocks that do the work, so that a row is written in the same
+transaction, online and from `--sql` output alike. The schema `tsmigrate` comes with the first row and goes with the
+last. A row is found again by the revision, the operation and the table: a downgrade runs in the revision that wrote it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tsmigrate.sql import literal
+
+SCHEMA = "tsmigrate"
+
+
+@dataclass(frozen=True)
+class Key:
+    """Which row. `subject` is the table's name as the revision writes it, quoted, or another object's."""
+
+    revision: str
+    operation: str
+    subject: str
+
+    @property
+    def condition(self) -> str:
+        return (
+            f"revision = {literal(self.revision)} AND operation = {literal(self.operation)} "
+            f"AND subject = {literal(self.subject)}"
+        )
+
+
+def remember(key: Key, definition: str) -> str:
+    """Write the row; `definition` is an expression of type jsonb."""
+    return f"""\
+IF to_regclass('tsmigrate.undo') IS NULL THEN
+  CREATE SCHEMA IF NOT EXISTS tsmigrate;
+  COMMENT ON SCHEMA tsmigrate IS 'What tsmigrate needs to take its steps back; goes with its last row';
+  CREATE TABLE tsmigrate.undo (
+    revision text NOT NULL, operation text NOT NULL, subject text NOT NULL, definition jsonb NOT NULL,
+    PRIMARY KEY (revision, operation, subject)
+  );
+END IF;
+INSERT INTO tsmigrate.undo (revision, operation, subject, definition)
+VALUES ({literal(key.revision)}, {literal(key.operation)}, {literal(key.subject)}, {definition});
+"""
+
+
+def recall(key: Key, variable: str) -> str:
+    """Read the row into `variable` (jsonb), NULL where there is none, and delete it."""
+    return f"""\
+{variable} := NULL;
+IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
+  DELETE FROM tsmigrate.undo WHERE {key.condition} RETURNING definition INTO {variable};
+  IF NOT EXISTS (SELECT FROM tsmigrate.undo) THEN
+    DROP TABLE tsmigrate.undo;
+    IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'tsmigrate'::regnamespace) THEN
+      DROP SCHEMA tsmigrate;
+    END IF;
+  END IF;
+END IF;
+"""
