@@ -23,9 +23,10 @@ from pytest_postgresql.factories import postgresql_noproc
 from pytest_postgresql.janitor import DatabaseJanitor
 from sqlalchemy import Connection, create_engine
 
-from support import Run, TestServer
+from support import Run, Take, TestServer
 from tsmigrate import capability, connect, sandbox
 from tsmigrate.capability import Edition
+from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.errors import SandboxError
 from tsmigrate.sandbox import engines, places
 from tsmigrate.sandbox.engines import Engine, Origin
@@ -146,6 +147,26 @@ def connection(database: DatabaseUrl) -> Iterator[Connection]:
     with engine.connect() as connected:
         yield connected
     engine.dispose()
+
+
+@pytest.fixture
+def server_major(server: TestServer) -> int:
+    with connect.connection(server.database(server.maintenance_dbname)) as connection:
+        return capability.ask(connection).postgres.major
+
+
+@pytest.fixture
+def pg_dump(server_major: int) -> str:
+    """The oldest on this machine that is not older than the server."""
+    fit = [engine for engine in engines.found() if engine.postgres.major >= server_major]
+    if not fit:
+        pytest.skip(f"no pg_dump of PostgreSQL {server_major} or later is installed here")
+    return min(fit, key=lambda engine: engine.postgres).program("pg_dump")
+
+
+@pytest.fixture
+def take(pg_dump: str) -> Take:
+    return lambda database: Snapshot.take(database, pg_dump)
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.url import DatabaseUrl, parse
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Take = Callable[[DatabaseUrl], Snapshot]
 
 
 @dataclass(frozen=True)

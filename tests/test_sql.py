@@ -53,10 +53,8 @@ def test_colons_and_percent_signs_are_not_parameters(connection: Connection) -> 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\n'\"\\b", "\u2028\\u0041", "\v\f\x85\n  "])
 def test_indenting_a_statement_changes_nothing_in_it(connection: Connection, text: str) -> None:
-    statement = indent(f"SELECT {sql.literal(text)} AS {sql.identifier(text)}", "    ")
-    result = connection.execute(sql.raw(statement))
-    assert list(result.keys()) == [text]
-    assert result.scalar_one() == text
+    statement = indent(f"SELECT {sql.literal(text)}", "    ")
+    assert connection.execute(sql.raw(statement)).scalar_one() == text
 
 
 def test_a_name_of_63_bytes_is_kept_and_a_longer_one_refused() -> None:

@@ -51,9 +51,10 @@ def require_table(subject: str) -> str:
     )
 
 
-def lock(subject: str, mode: str, *, timeout_ms: int, retries: int) -> str:
+def lock(subject: str, mode: str, *, timeout_ms: int, retries: int, and_those: str | None = None) -> str:
     """Lock the table, waiting `timeout_ms` at a time so that the queue behind us can move between attempts.
 
+    `and_those` is a query for the (quoted) names of further tables, locked in the same attempt or none of them.
     Pending deferred constraint checks come first: ALTER TABLE refuses while there are any (55006).
     """
     return assemble(
@@ -63,6 +64,7 @@ def lock(subject: str, mode: str, *, timeout_ms: int, retries: int) -> str:
         FOR attempt IN 0..@retries LOOP
           BEGIN
             LOCK TABLE @table IN @mode MODE;
+            @others
             EXIT;
           EXCEPTION WHEN lock_not_available THEN
             IF attempt = @retries THEN
@@ -76,9 +78,26 @@ def lock(subject: str, mode: str, *, timeout_ms: int, retries: int) -> str:
         retries=str(retries),
         table=subject,
         mode=mode,
+        others=_lock_those(and_those, mode) if and_those else "",
         busy=refuse(
             literal(f"{subject} could not be locked in {retries + 1} attempts of {timeout_ms} ms"), _FREE_THE_LOCK
         ),
+    )
+
+
+def _lock_those(query: str, mode: str) -> str:
+    return assemble(
+        """
+        DECLARE
+          other text;
+        BEGIN
+          FOR other IN @query LOOP
+            EXECUTE format('LOCK TABLE %s IN @mode MODE', other);
+          END LOOP;
+        END;
+        """,
+        query=query,
+        mode=mode,
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import TextClause, text
 from tsmigrate.errors import UsageError
 
 MAX_IDENTIFIER_BYTES = 63
-# Whatever Python takes for the end of a line when it indents.
+# Whatever Python takes for the end of a line: literals escape it, so that statements can be indented.
 _LINE_BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
@@ -28,12 +28,7 @@ def identifier(name: str) -> str:
             f"the name {name!r} is {len(name.encode())} bytes long; PostgreSQL keeps {MAX_IDENTIFIER_BYTES}",
             mend="use a shorter name",
         )
-    quoted = name.replace('"', '""')
-    if not _LINE_BREAKS.search(name):
-        return f'"{quoted}"'
-    # Escaped, so that statements can be indented without changing what they name.
-    escaped = _LINE_BREAKS.sub(lambda found: f"\\{ord(found[0]):04x}", quoted.replace("\\", "\\\\"))
-    return f'U&"{escaped}"'
+    return '"' + name.replace('"', '""') + '"'
 
 
 def qualified(name: str, schema: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The pg_dump that belongs to a server, one that is too old for it, and further databases."""
+"""A pg_dump that is too old for its server, and further databases."""
 
 from __future__ import annotations
 
@@ -12,31 +12,14 @@ import pytest
 from pytest_postgresql.janitor import DatabaseJanitor
 from sqlalchemy import Connection
 
-from tsmigrate import capability, connect
-from tsmigrate.catalog.snapshot import Snapshot
+from tsmigrate import connect
 from tsmigrate.sandbox import engines
 from tsmigrate.url import DatabaseUrl
 
 _numbers = count(1)
 NewDatabase = Callable[[], DatabaseUrl]
-Take = Callable[[DatabaseUrl], Snapshot]
 Script = Callable[..., None]
 Run = Callable[..., None]
-
-
-@pytest.fixture
-def server_major(server: Any) -> int:
-    with connect.connection(server.database(server.maintenance_dbname)) as connection:
-        return capability.ask(connection).postgres.major
-
-
-@pytest.fixture
-def pg_dump(server_major: int) -> str:
-    """The oldest on this machine that is not older than the server."""
-    fit = [engine for engine in engines.found() if engine.postgres.major >= server_major]
-    if not fit:
-        pytest.skip(f"no pg_dump of PostgreSQL {server_major} or later is installed here")
-    return min(fit, key=lambda engine: engine.postgres).program("pg_dump")
 
 
 @pytest.fixture
@@ -45,11 +28,6 @@ def older_pg_dump(server_major: int) -> str:
     if not older:
         pytest.skip(f"no pg_dump older than PostgreSQL {server_major} is installed here")
     return older[0].program("pg_dump")
-
-
-@pytest.fixture
-def take(pg_dump: str) -> Take:
-    return lambda database: Snapshot.take(database, pg_dump)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from alembic.runtime.plugins import Plugin
 
+import tsmigrate.ops  # noqa: F401 - makes the operations available as op.…
 from tsmigrate.autogenerate import schemas
 
 PLUGIN_NAME = "alembic.autogenerate.tsmigrate"

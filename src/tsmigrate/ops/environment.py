@@ -9,9 +9,11 @@ from pathlib import Path
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import connect, sandbox
 from tsmigrate.errors import TsmigrateError
+from tsmigrate.plpgsql import REFUSED
 from tsmigrate.url import DatabaseUrl, resolve
 
 
@@ -24,10 +26,18 @@ def database() -> DatabaseUrl:
 
 @contextmanager
 def connection() -> Iterator[Connection]:
-    """A connection to that database. An error of tsmigrate's own becomes one line, not a traceback."""
+    """A connection to that database. An error of ours, and a refusal of our DO blocks, becomes one line."""
     try:
         with connect.connection(database()) as connected:
             yield connected
     except TsmigrateError as error:
-        mend = f"\n  mend: {error.mend}" if error.mend else ""
-        raise CommandError(f"{error.message}{mend}") from error
+        raise _told(error.message, error.mend) from error
+    except DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) != REFUSED:
+            raise
+        diagnosis = error.orig.diag  # type: ignore[union-attr]  # psycopg's, which pgcode has shown it to be
+        raise _told(diagnosis.message_primary, diagnosis.message_hint) from error
+
+
+def _told(message: str, mend: str | None) -> CommandError:
+    return CommandError(f"{message}\n  mend: {mend}" if mend else message)

@@ -18,6 +18,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
 from alembic.util import CommandError
 
+from tsmigrate.errors import UsageError
 from tsmigrate.sql import qualified, raw
 from tsmigrate.undo import Key
 
@@ -61,7 +62,14 @@ class TableOperation(Operation):
 
     @property
     def subject(self) -> str:
-        return qualified(self.table, self.schema)
+        """The table's name, quoted."""
+        subject = qualified(self.table, self.schema)
+        if len(subject.splitlines()) > 1:
+            raise UsageError(
+                f"{self.name} does not take a table name with a line break in it: {subject!r}",
+                mend="rename the table first: ALTER TABLE … RENAME TO …",
+            )
+        return subject
 
     def undo_key(self, run: Run, operation: str) -> Key:
         """Where the upgrade `operation` leaves what this table's downgrade needs."""
