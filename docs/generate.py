@@ -5,12 +5,15 @@ Usage: python docs/generate.py [FOLDER]
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from tsmigrate.capability import REQUIREMENTS, Edition
 from tsmigrate.doctor import environment, server
+from tsmigrate.ops.operation import Operation
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -51,7 +54,41 @@ def doctor() -> str:
     return "\n".join(["# What doctor checks", "", "| check | what it tells |", "| --- | --- |", *rows]) + "\n"
 
 
-PAGES = {"commands.md": commands, "requirements.md": requirements, "doctor.md": doctor}
+def operations() -> str:
+    """Each operation's arguments and docstring."""
+    lines = ["# Operations", "", "For `upgrade()` and `downgrade()` of a revision.", ""]
+    for name, cls in sorted(registered().items()):
+        arguments = inspect.signature(getattr(cls, name)).replace(return_annotation=inspect.Signature.empty)
+        shown = re.sub(r"operations: 'Operations'(, )?", "", str(arguments)).replace("'", "")
+        lines += [f"## `op.{name}{shown}`", "", inspect.cleandoc(cls.__doc__ or ""), ""]
+        lines += [f"Its reverse: `op.{reverse_of(cls)}`.", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def reverse_of(cls: type[Operation]) -> str:
+    """By the annotation, which names the class."""
+    reverse = inspect.signature(cls.reverse).return_annotation
+    return next(other.name for other in registered().values() if other.__name__ == reverse)
+
+
+def registered() -> dict[str, type[Operation]]:
+    """Every operation by its name."""
+    found: dict[str, type[Operation]] = {}
+    waiting = [Operation]
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        if hasattr(cls, "name"):
+            found[cls.name] = cls
+    return found
+
+
+PAGES = {
+    "operations.md": operations,
+    "commands.md": commands,
+    "requirements.md": requirements,
+    "doctor.md": doctor,
+}
 
 
 def main() -> None:

@@ -24,13 +24,14 @@ def assemble(template: str, **pieces: str) -> str:
 
     def fill(found: re.Match[str]) -> str:
         if found["alone"]:
-            return indent(pieces[found["alone"]].strip("\n"), found["indent"])
+            piece = pieces[found["alone"]].strip("\n")
+            return indent(piece, found["indent"]) + "\n" if piece else ""
         return pieces[found["within"]]
 
-    return _PLACE.sub(fill, dedent(template).strip())
+    return _PLACE.sub(fill, dedent(template).strip()).rstrip("\n")
 
 
-_PLACE = re.compile(r"^(?P<indent> *)@(?P<alone>\w+)$|@(?P<within>\w+)", re.MULTILINE)
+_PLACE = re.compile(r"^(?P<indent> *)@(?P<alone>\w+)(?:\n|\Z)|@(?P<within>\w+)", re.MULTILINE)
 
 
 def refuse(message: str, mend: str) -> str:

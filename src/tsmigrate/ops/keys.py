@@ -1,0 +1,481 @@
+"""`op.widen_primary_key`, `op.widen_unique_constraint` and their ways back: `narrow_…`.
+
+A hypertable's every key must hold the partition column. The widened key keeps the narrow one's name, options and
+place, so that nothing else in the schema changes; what the narrow one was is remembered for the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alembic.operations import Operations
+
+from tsmigrate import undo
+from tsmigrate.errors import UsageError
+from tsmigrate.ops.operation import Run, TableOperation, operation
+from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table
+from tsmigrate.sql import identifier, literal
+
+# The key as it is now. pg_get_indexdef gives an index's storage options, which pg_get_constraintdef leaves out.
+_FIND_KEY = """\
+SELECT k.conname AS name, k.conindid AS index_oid, k.condeferrable AS is_deferrable, k.condeferred AS is_deferred,
+       obj_description(k.oid, 'pg_constraint') AS comment, obj_description(k.conindid, 'pg_class') AS index_comment,
+       pg_get_indexdef(k.conindid) AS index, c.reloptions AS options, s.spcname AS tablespace,
+       i.indisclustered AS clustered, i.indisreplident AS identifies,
+       coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal,
+       ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS u(number, place)
+             JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number ORDER BY place) AS columns
+  INTO key
+  FROM pg_constraint k
+  JOIN pg_index i ON i.indexrelid = k.conindid
+  JOIN pg_class c ON c.oid = k.conindid
+  LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
+ WHERE k.conrelid = @table::regclass AND @condition;
+IF key IS NULL OR key.name IS NULL THEN
+  @no_key
+END IF;"""
+
+_AFTER_ADDING = """\
+IF @key.comment IS NOT NULL THEN
+  EXECUTE format('COMMENT ON CONSTRAINT %I ON @table IS %L', @key.name, @key.comment);
+END IF;
+IF @key.index_comment IS NOT NULL THEN
+  EXECUTE format('COMMENT ON INDEX %s IS %L', @index::regclass, @key.index_comment);
+END IF;
+IF @key.clustered THEN
+  EXECUTE format('ALTER TABLE @table CLUSTER ON %I', @key.name);
+END IF;
+IF @key.identifies THEN
+  EXECUTE format('ALTER TABLE @table REPLICA IDENTITY USING INDEX %I', @key.name);
+END IF;"""
+
+_DEFERRABILITY = """\
+CASE WHEN key.is_deferrable THEN ' DEFERRABLE' ELSE '' END
+|| CASE WHEN key.is_deferred THEN ' INITIALLY DEFERRED' ELSE '' END"""
+
+
+@dataclass(frozen=True)
+class _Key(TableOperation):
+    """Which key: the primary one, or the unique constraint of that name."""
+
+    @property
+    def keyword(self) -> str:
+        return "PRIMARY KEY"
+
+    @property
+    def condition(self) -> str:
+        return "k.contype = 'p'"
+
+    @property
+    def described(self) -> str:
+        return f"primary key of {self.subject}"
+
+    def find(self) -> str:
+        return assemble(
+            _FIND_KEY,
+            table=literal(self.subject),
+            condition=self.condition,
+            no_key=refuse(
+                literal(f"there is no {self.described}"), "correct the revision, or leave this operation out"
+            ),
+        )
+
+    def locked(self, run: Run) -> str:
+        return lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries)
+
+    def remembered_under(self, run: Run) -> undo.Key:
+        return self.undo_key(run, f"widen {self.described}")
+
+
+@dataclass(frozen=True)
+class _UniqueKey(_Key):
+    constraint: str
+
+    @property
+    def keyword(self) -> str:
+        return "UNIQUE"
+
+    @property
+    def condition(self) -> str:
+        return f"k.contype = 'u' AND k.conname = {literal(self.constraint)}"
+
+    @property
+    def described(self) -> str:
+        return f"unique constraint {identifier(self.constraint)} of {self.subject}"
+
+
+def _widen(key: _Key, columns: Sequence[str], concurrent_index: str | None, run: Run) -> Sequence[str]:
+    wanted = f"ARRAY[{', '.join(literal(column) for column in columns)}]::text[]"
+    return [
+        do_block(
+            """
+            DECLARE
+              key record;
+              told text;
+              number bigint;
+              nullable text[];
+              ready text;
+            BEGIN
+              @require_table
+              @lock
+              @find
+              @refusals
+              SELECT coalesce(array_agg(attname::text), '{}') INTO nullable FROM pg_attribute
+               WHERE attrelid = @table::regclass AND attname = ANY (@wanted) AND NOT attnotnull;
+              @null_check
+              @ready_index
+              @remember
+              BEGIN
+                EXECUTE format('ALTER TABLE @subject DROP CONSTRAINT %I', key.name);
+              EXCEPTION WHEN dependent_objects_still_exist THEN
+                GET STACKED DIAGNOSTICS told = PG_EXCEPTION_DETAIL;
+                @dependents
+              END;
+              EXECUTE format('ALTER TABLE @subject ADD CONSTRAINT %I @keyword ', key.name)
+                @key_of
+                || @deferrability;
+              @after
+            END
+            """,
+            require_table=require_table(key.subject),
+            lock=key.locked(run),
+            find=key.find(),
+            refusals=_refuse_widening(key, wanted),
+            table=literal(key.subject),
+            subject=_in_format(key.subject),
+            wanted=wanted,
+            null_check=_refuse_nulls(key) if key.keyword == "PRIMARY KEY" else "",
+            ready_index=_find_ready_index(key, columns, concurrent_index),
+            remember=undo.remember(
+                key.remembered_under(run),
+                "to_jsonb(key) - 'index_oid' || jsonb_build_object('nullable', nullable, 'ready', ready)",
+            ),
+            dependents=refuse(
+                f"{literal('other objects depend on the ' + key.described + ': ')} || told",
+                "drop those first and create them again in a later revision",
+            ),
+            keyword=key.keyword,
+            key_of=_key_of(columns, concurrent_index),
+            deferrability=_DEFERRABILITY,
+            after=assemble(
+                _AFTER_ADDING, key="key", table=_in_format(key.subject), index=_index_of("key.name", key.subject)
+            ),
+        )
+    ]
+
+
+def _in_format(text: str) -> str:
+    """`text` inside a quoted format string of PL/pgSQL."""
+    return text.replace("'", "''").replace("%", "%%")
+
+
+def _index_of(name: str, subject: str) -> str:
+    """The index that stands behind the constraint `name`."""
+    return f"(SELECT conindid FROM pg_constraint WHERE conrelid = {literal(subject)}::regclass AND conname = {name})"
+
+
+def _key_of(columns: Sequence[str], concurrent_index: str | None) -> str:
+    if concurrent_index:
+        return f"|| {literal('USING INDEX ' + identifier(concurrent_index))}"
+    listed = ", ".join(identifier(column) for column in columns)
+    return assemble(
+        """
+        || CASE WHEN key.nulls_equal THEN 'NULLS NOT DISTINCT ' ELSE '' END || @columns
+        || CASE WHEN key.options IS NULL THEN '' ELSE format(' WITH (%s)', array_to_string(key.options, ', ')) END
+        || CASE WHEN key.tablespace IS NULL THEN '' ELSE format(' USING INDEX TABLESPACE %I', key.tablespace) END
+        """,
+        columns=literal(f"({listed})"),
+    )
+
+
+def _refuse_widening(key: _Key, wanted: str) -> str:
+    return assemble(
+        """
+        SELECT string_agg(quote_ident(name), ', ') INTO told FROM unnest(@wanted) AS w(name)
+         WHERE NOT EXISTS (SELECT FROM pg_attribute
+                            WHERE attrelid = @table::regclass AND attname = w.name AND attnum > 0 AND NOT attisdropped);
+        IF told IS NOT NULL THEN
+          @no_column
+        END IF;
+        IF NOT key.columns <@ @wanted OR key.columns @> @wanted THEN
+          @not_wider
+        END IF;
+        SELECT string_agg(format('%I of %s', conname, conrelid::regclass), ', ') INTO told
+          FROM pg_constraint WHERE contype = 'f' AND conindid = key.index_oid AND conparentid = 0;
+        IF told IS NOT NULL THEN
+          @pointed_at
+        END IF;
+        """,
+        wanted=wanted,
+        table=literal(key.subject),
+        no_column=refuse(f"{literal(key.subject + ' has no column ')} || told", "correct the columns in the revision"),
+        not_wider=refuse(
+            f"{literal('the ' + key.described + ' is (')} || array_to_string(key.columns, ', ') "
+            "|| '), and the columns given do not add to it'",
+            "name all of its columns and the partition column",
+        ),
+        pointed_at=refuse(
+            f"{literal('foreign keys point at the ' + key.described + ': ')} || told",
+            "op.drop_foreign_key_to before, or op.widen_foreign_key where the reference shall stay",
+        ),
+    )
+
+
+def _refuse_nulls(key: _Key) -> str:
+    return assemble(
+        """
+        IF nullable <> '{}' THEN
+          EXECUTE (SELECT 'SELECT count(*) FROM @subject WHERE '
+                          || string_agg(format('%I IS NULL', name), ' OR ') FROM unnest(nullable) AS n(name))
+            INTO number;
+          IF number > 0 THEN
+            @nulls
+          END IF;
+        END IF;
+        """,
+        subject=key.subject.replace("'", "''"),
+        nulls=refuse(
+            f"format('%s rows of %s have no value in %s', number, {literal(key.subject)}, "
+            "array_to_string(nullable, ', '))",
+            "fill the column first: op.add_partition_column, or an UPDATE of your own",
+        ),
+    )
+
+
+def _find_ready_index(key: _Key, columns: Sequence[str], concurrent_index: str | None) -> str:
+    """Check the index that was built beforehand, and keep its definition for the way back."""
+    if not concurrent_index:
+        return ""
+    listed = ", ".join(literal(column) for column in columns)
+    return assemble(
+        """
+        SELECT pg_get_indexdef(i.indexrelid) INTO ready
+          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+         WHERE i.indrelid = @table::regclass AND c.relname = @index AND i.indisunique AND i.indisvalid
+           AND i.indpred IS NULL AND i.indnkeyatts = i.indnatts
+           AND ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int[]) WITH ORDINALITY AS u(number, place)
+                     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.number ORDER BY place)
+               = ARRAY[@listed]::text[];
+        IF ready IS NULL THEN
+          @unfit
+        END IF;
+        """,
+        table=literal(key.subject),
+        index=literal(concurrent_index),
+        listed=listed,
+        unfit=refuse(
+            literal(f"{key.subject} has no valid unique index {concurrent_index} on exactly ({', '.join(columns)})"),
+            "CREATE UNIQUE INDEX CONCURRENTLY in a revision of its own, and see that it became valid",
+        ),
+    )
+
+
+def _narrow(key: _Key, run: Run) -> Sequence[str]:
+    return [
+        do_block(
+            """
+            DECLARE
+              key record;
+              remembered jsonb;
+              number bigint;
+              col text;
+              tablespace_before text;
+            BEGIN
+              @require_table
+              @lock
+              @recall
+              @insist
+              SELECT * INTO key FROM jsonb_to_record(remembered) AS k(
+                name text, index text, ready text, tablespace text, columns text[], nullable text[], comment text,
+                index_comment text, is_deferrable boolean, is_deferred boolean, clustered boolean, identifies boolean,
+                nulls_equal boolean);
+              -- NULLs are no duplicates of each other, unless the key says so.
+              EXECUTE (SELECT format('SELECT count(*) FROM (SELECT FROM @subject WHERE %s GROUP BY %s '
+                                     'HAVING count(*) > 1) d',
+                                     CASE WHEN key.nulls_equal THEN 'true'
+                                          ELSE string_agg(format('%I IS NOT NULL', name), ' AND ') END,
+                                     string_agg(quote_ident(name), ', '))
+                         FROM unnest(key.columns) AS c(name))
+                INTO number;
+              IF number > 0 THEN
+                @duplicates
+              END IF;
+              EXECUTE format('ALTER TABLE @subject DROP CONSTRAINT %I', key.name);
+              tablespace_before := current_setting('default_tablespace');
+              PERFORM set_config('default_tablespace', coalesce(key.tablespace, ''), true);
+              EXECUTE key.index;
+              PERFORM set_config('default_tablespace', tablespace_before, true);
+              EXECUTE format('ALTER TABLE @subject ADD CONSTRAINT %I @keyword USING INDEX %I', key.name, key.name)
+                || @deferrability;
+              @after
+              FOREACH col IN ARRAY key.nullable LOOP
+                EXECUTE format('ALTER TABLE @subject ALTER COLUMN %I DROP NOT NULL', col);
+              END LOOP;
+              IF key.ready IS NOT NULL THEN
+                EXECUTE key.ready;
+              END IF;
+            END
+            """,
+            require_table=require_table(key.subject),
+            lock=key.locked(run),
+            recall=undo.recall(key.remembered_under(run), "remembered"),
+            insist=undo.insist("remembered", key.remembered_under(run)),
+            subject=_in_format(key.subject),
+            duplicates=refuse(
+                f"format('%s values of (%s) occur more than once in %s', number, array_to_string(key.columns, ', '), "
+                f"{literal(key.subject)})",
+                "the narrow key would not hold: delete or renumber the duplicates, then downgrade again",
+            ),
+            keyword=key.keyword,
+            deferrability=_DEFERRABILITY,
+            after=assemble(
+                _AFTER_ADDING, key="key", table=_in_format(key.subject), index=_index_of("key.name", key.subject)
+            ),
+        )
+    ]
+
+
+@operation
+@dataclass(frozen=True)
+class WidenPrimaryKey(_Key):
+    """Replace the primary key by one that also holds the partition column.
+
+    `columns` are all columns of the new key, in order. With `using_concurrent_index` the new key takes over a unique
+    index on exactly those columns that CREATE UNIQUE INDEX CONCURRENTLY has built beforehand, and the lock is short.
+    Refused while foreign keys point at the key, and where a column has NULLs.
+    """
+
+    columns: tuple[str, ...]
+    using_concurrent_index: str | None = None
+    name = "widen_primary_key"
+
+    @classmethod
+    def widen_primary_key(
+        cls,
+        operations: Operations,
+        table: str,
+        columns: Sequence[str],
+        *,
+        using_concurrent_index: str | None = None,
+        schema: str | None = None,
+    ) -> None:
+        """Add the partition column to the primary key of a table."""
+        operations.invoke(cls(table, schema, tuple(columns), using_concurrent_index))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        return _widen(self, self.columns, self.using_concurrent_index, run)
+
+    def reverse(self) -> NarrowPrimaryKey:
+        return NarrowPrimaryKey(self.table, self.schema, self.columns, self.using_concurrent_index)
+
+
+@operation
+@dataclass(frozen=True)
+class NarrowPrimaryKey(_Key):
+    """Take `widen_primary_key` back: the key as it was, after counting the rows that would break it.
+
+    `columns` and `using_concurrent_index` are needed only to reverse this operation in turn.
+    """
+
+    columns: tuple[str, ...] = ()
+    using_concurrent_index: str | None = None
+    name = "narrow_primary_key"
+
+    @classmethod
+    def narrow_primary_key(
+        cls,
+        operations: Operations,
+        table: str,
+        *,
+        columns: Sequence[str] = (),
+        using_concurrent_index: str | None = None,
+        schema: str | None = None,
+    ) -> None:
+        """Give a table back the primary key that this revision's upgrade widened."""
+        operations.invoke(cls(table, schema, tuple(columns), using_concurrent_index))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        return _narrow(self, run)
+
+    def reverse(self) -> WidenPrimaryKey:
+        return WidenPrimaryKey(self.table, self.schema, _columns_named(self, self.columns), self.using_concurrent_index)
+
+
+@operation
+@dataclass(frozen=True)
+class WidenUniqueConstraint(_UniqueKey):
+    """Replace a unique constraint by one that also holds the partition column; as `widen_primary_key`.
+
+    From then on the constraint holds for the columns together: the narrow ones alone may repeat at different times.
+    """
+
+    columns: tuple[str, ...]
+    using_concurrent_index: str | None = None
+    name = "widen_unique_constraint"
+
+    @classmethod
+    def widen_unique_constraint(
+        cls,
+        operations: Operations,
+        table: str,
+        constraint: str,
+        columns: Sequence[str],
+        *,
+        using_concurrent_index: str | None = None,
+        schema: str | None = None,
+    ) -> None:
+        """Add the partition column to a unique constraint of a table."""
+        operations.invoke(cls(table, schema, constraint, tuple(columns), using_concurrent_index))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        return _widen(self, self.columns, self.using_concurrent_index, run)
+
+    def reverse(self) -> NarrowUniqueConstraint:
+        return NarrowUniqueConstraint(
+            self.table, self.schema, self.constraint, self.columns, self.using_concurrent_index
+        )
+
+
+@operation
+@dataclass(frozen=True)
+class NarrowUniqueConstraint(_UniqueKey):
+    """Take `widen_unique_constraint` back: the constraint as it was, after counting the rows that would break it.
+
+    `columns` and `using_concurrent_index` are needed only to reverse this operation in turn.
+    """
+
+    columns: tuple[str, ...] = ()
+    using_concurrent_index: str | None = None
+    name = "narrow_unique_constraint"
+
+    @classmethod
+    def narrow_unique_constraint(
+        cls,
+        operations: Operations,
+        table: str,
+        constraint: str,
+        *,
+        columns: Sequence[str] = (),
+        using_concurrent_index: str | None = None,
+        schema: str | None = None,
+    ) -> None:
+        """Give a table back the unique constraint that this revision's upgrade widened."""
+        operations.invoke(cls(table, schema, constraint, tuple(columns), using_concurrent_index))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        return _narrow(self, run)
+
+    def reverse(self) -> WidenUniqueConstraint:
+        return WidenUniqueConstraint(
+            self.table, self.schema, self.constraint, _columns_named(self, self.columns), self.using_concurrent_index
+        )
+
+
+def _columns_named(key: _Key, columns: tuple[str, ...]) -> tuple[str, ...]:
+    if not columns:
+        raise UsageError(
+            f"{key.name} of the {key.described} does not say which columns the upgrade had widened it to",
+            mend="name them: columns=…",
+        )
+    return columns
