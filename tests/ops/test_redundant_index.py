@@ -78,7 +78,9 @@ def test_an_index_that_no_other_begins_with_stays(message: Any, definition: str)
 
 
 def test_an_index_that_covers_only_some_rows_does_not_count(message: Any) -> None:
-    message.execute("CREATE INDEX partial ON message (code, at) WHERE id > 3", "CREATE INDEX spare ON message (code, at)")
+    message.execute(
+        "CREATE INDEX partial ON message (code, at) WHERE id > 3", "CREATE INDEX spare ON message (code, at)"
+    )
     with pytest.raises(DBAPIError, match="no other index"):
         message.run(lambda: op.drop_redundant_index("message", "spare"))
 

@@ -22,6 +22,9 @@ from tsmigrate.errors import UsageError
 from tsmigrate.sql import qualified, raw
 from tsmigrate.undo import Key
 
+NOT_WRITTEN = {"written": False}
+"""The metadata of a field that a revision's text does not hold."""
+
 LOCK_TIMEOUT_MS = 5_000
 LOCK_RETRIES = 10
 
@@ -50,7 +53,7 @@ class Operation(MigrateOperation):
         """The operation that takes this one back."""
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        return (self.name, *(getattr(self, field.name) for field in fields(self)))
+        return (self.name, *(getattr(self, field.name) for field in _written(self)))
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,10 @@ def _render(_autogenerate: AutogenContext, asked: Operation) -> str:
         repr(value) if not number else f"{field.name}={value!r}" for number, (field, value) in enumerate(given)
     ]
     return f"op.{asked.name}({', '.join(arguments)})"
+
+
+def _written(asked: Operation) -> list[Field[Any]]:
+    return [field for field in fields(asked) if field.metadata.get("written", True)]
 
 
 def _default_of(field: Field[Any]) -> Any:
