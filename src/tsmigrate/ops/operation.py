@@ -142,7 +142,7 @@ def _setting(name: str, default: int) -> int:
 
 def _render(_autogenerate: AutogenContext, asked: Operation) -> str:
     """The call as a revision has it: what differs from the defaults, by name after the first."""
-    given = [(field, value) for field in fields(asked) if (value := getattr(asked, field.name)) != _default_of(field)]
+    given = [(field, value) for field in _written(asked) if (value := getattr(asked, field.name)) != _default_of(field)]
     arguments = [
         repr(value) if not number else f"{field.name}={value!r}" for number, (field, value) in enumerate(given)
     ]

@@ -116,7 +116,7 @@ class AddPartitionColumn(TableOperation):
         ]
 
     def _find_type(self) -> str:
-        theirs = ", ".join(literal(theirs) for theirs in self.references.values())
+        theirs = ", ".join(map(literal, self.references.values()))
         return assemble(
             """
             SELECT format_type(atttypid, atttypmod) INTO kind FROM pg_attribute
@@ -142,9 +142,7 @@ class AddPartitionColumn(TableOperation):
                 "correct parent_column in the revision",
             ),
             ambiguous=refuse(
-                literal(
-                    f"({', '.join(theirs for theirs in self.references.values())}) is not unique in {self.parent_subject}"
-                ),
+                literal(f"({', '.join(self.references.values())}) is not unique in {self.parent_subject}"),
                 "a row could have several parents: name columns that a unique index covers",
             ),
         )
