@@ -85,7 +85,7 @@ class _Key(TableOperation):
         return lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries)
 
     def remembered_under(self, run: Run) -> undo.Key:
-        return self.undo_key(run, f"widen {self.described}")
+        return self.undo_key(run, "widen_primary_key")
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,9 @@ class _UniqueKey(_Key):
     @property
     def described(self) -> str:
         return f"unique constraint {identifier(self.constraint)} of {self.subject}"
+
+    def remembered_under(self, run: Run) -> undo.Key:
+        return self.undo_key(run, f"widen_unique_constraint {identifier(self.constraint)}")
 
 
 def _widen(key: _Key, columns: Sequence[str], concurrent_index: str | None, run: Run) -> Sequence[str]:
