@@ -1,0 +1,68 @@
+"""From a plain table to a hypertable, where it stands: the rows move into chunks, and triggers stay out of the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tsmigrate import undo
+from tsmigrate.catalog.relation import Relation
+from tsmigrate.convert.blocks import Locking, do_block, name
+from tsmigrate.sql import identifier, literal
+
+
+@dataclass(frozen=True)
+class HashDimension:
+    """A second dimension: rows are also spread over so many partitions by the hash of a column."""
+
+    column: str
+    partitions: int
+
+
+@dataclass(frozen=True)
+class HypertableRequest:
+    table: Relation | str  # a plain string is a name that the search_path finds
+    column: str  # the partition column
+    interval: str | int  # PostgreSQL's text of an interval; for integer time a number in the column's unit
+    key: undo.Key
+    migrate_data: bool = False
+    hash_dimension: HashDimension | None = None
+    integer_now: Relation | str | None = None  # a function, named as tables are
+    default_indexes: bool = True
+    locking: Locking = field(default_factory=Locking)
+
+
+def hypertable(request: HypertableRequest) -> str:
+    """The block that makes the table a hypertable.
+
+    It refuses before any change, with all reasons at once (SQLSTATE `blocks.REFUSED`); it counts and checksums the rows
+    before and after, and takes everything back where they differ (`blocks.MISMATCH`). Triggers do not see the rows move
+    and have their enabled state afterwards; those that cannot be disabled on this version's hypertables, and what else
+    only the plain table can have, go to `tsmigrate.undo` for `revert.plain_table`.
+    """
+    spread = request.hash_dimension
+    return do_block(
+        "hypertable",
+        goal=literal("a hypertable"),
+        target="target",
+        table=literal(name(request.table)),
+        column=_name_literal(request.column),
+        interval=literal(str(request.interval)),
+        is_integer_interval=_boolean(isinstance(request.interval, int)),
+        hash_column=_name_literal(spread.column) if spread else "NULL",
+        hash_partitions=str(spread.partitions) if spread else "NULL",
+        integer_now="NULL" if request.integer_now is None else literal(name(request.integer_now)),
+        migrate_data=_boolean(request.migrate_data),
+        default_indexes=_boolean(request.default_indexes),
+        lock_timeout=literal(str(request.locking.timeout_ms)),
+        lock_retries=str(request.locking.retries),
+        remember=undo.remember(request.key, "remembered"),
+    )
+
+
+def _name_literal(column: str) -> str:
+    identifier(column)  # refuses what PostgreSQL would cut off
+    return literal(column)
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"

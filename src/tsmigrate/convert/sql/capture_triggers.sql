@@ -1,0 +1,5 @@
+FOR trigger IN
+  {{trigger_definitions}}
+LOOP
+  {{keep_trigger}}
+END LOOP;

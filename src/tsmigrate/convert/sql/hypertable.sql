@@ -1,0 +1,68 @@
+DECLARE
+  -- What is asked
+  table_name text := {{table}};
+  time_column name := {{column}};
+  wanted_interval text := {{interval}};
+  is_integer_interval bool := {{is_integer_interval}};
+  hash_column name := {{hash_column}};
+  hash_partitions int := {{hash_partitions}};
+  now_function text := {{integer_now}};
+  migrate bool := {{migrate_data}};
+  default_indexes bool := {{default_indexes}};
+  -- What is found
+  target regclass := to_regclass(table_name);
+  facts record;
+  time_type text;
+  is_time bool := false;
+  extension_schema name;
+  extension_version int[];
+  counted bigint;
+  checksum numeric;
+  counted_before bigint;
+  checksum_before numeric;
+  missing bigint := 0;
+  infinite bigint := 0;
+  reasons text[] := '{}';
+  mends text[] := '{}';
+  found_reasons text[];
+  found_mends text[];
+  statement text;
+  callers_lock_timeout text := current_setting('lock_timeout');
+  callers_path text := current_setting('search_path');
+  -- What must come back
+  was_nullable bool;
+  indexes_before oid[];
+  publications text[];
+  trigger record;
+  triggers text[] := '{}';
+  trigger_modes text[] := '{}';
+  triggers_kept_off text[] := '{}';
+  remembered jsonb;
+BEGIN
+  {{preflight}}
+  {{refuse}}
+
+  -- Deferred checks that are pending would stop the change of the table (55006).
+  SET CONSTRAINTS ALL IMMEDIATE;
+
+  {{rows}}
+  counted_before := counted;
+  checksum_before := checksum;
+
+  {{set_aside}}
+
+  {{create_hypertable}}
+
+  {{triggers_back}}
+
+  {{rows}}
+  IF (counted, checksum) IS DISTINCT FROM (counted_before, checksum_before) THEN
+    RAISE EXCEPTION USING ERRCODE = {{mismatch}},
+      MESSAGE = format('%s had %s rows (checksum %s) and as a hypertable would have %s (checksum %s)',
+                       table_name, counted_before, checksum_before, counted, checksum),
+      HINT = 'Nothing was changed: the transaction is rolled back. Look for what alters or drops rows on their way, such as an event trigger.';
+  END IF;
+
+  {{give_back}}
+  PERFORM set_config('lock_timeout', callers_lock_timeout, true);
+END
