@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import connect, sandbox
+from tsmigrate.convert.blocks import MISMATCH
 from tsmigrate.errors import TsmigrateError
 from tsmigrate.plpgsql import REFUSED
 from tsmigrate.url import DatabaseUrl, resolve
@@ -33,10 +34,14 @@ def connection() -> Iterator[Connection]:
     except TsmigrateError as error:
         raise _told(error.message, error.mend) from error
     except DBAPIError as error:
-        if getattr(error.orig, "pgcode", None) != REFUSED:
+        diagnosis = getattr(error.orig, "diag", None)  # psycopg's
+        if diagnosis is None or diagnosis.sqlstate not in _TOLD_BY_BLOCKS:
             raise
-        diagnosis = error.orig.diag  # type: ignore[union-attr]  # psycopg's, which pgcode has shown it to be
         raise _told(diagnosis.message_primary, diagnosis.message_hint) from error
+
+
+# What our DO blocks raise on purpose; lock_not_available (55P03) is raised by them with a hint of ours.
+_TOLD_BY_BLOCKS = frozenset({REFUSED, MISMATCH, "55P03"})
 
 
 def _told(message: str, mend: str | None) -> CommandError:

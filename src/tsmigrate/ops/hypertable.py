@@ -1,0 +1,117 @@
+"""`op.create_hypertable` and its way back, `op.revert_hypertable`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from alembic.operations import Operations
+
+from tsmigrate.catalog.relation import Relation
+from tsmigrate.convert.blocks import Locking
+from tsmigrate.convert.in_place import HashDimension, HypertableRequest, hypertable
+from tsmigrate.convert.revert import RevertRequest, plain_table
+from tsmigrate.errors import UsageError
+from tsmigrate.ops.operation import NOT_WRITTEN, Run, TableOperation, operation
+
+CREATE = "create_hypertable"
+
+
+@dataclass(frozen=True)
+class _Conversion(TableOperation):
+    @property
+    def relation(self) -> Relation | str:
+        return Relation(self.schema, self.table) if self.schema else self.table
+
+    def locking(self, run: Run) -> Locking:
+        return Locking(timeout_ms=run.lock_timeout_ms, retries=run.lock_retries)
+
+
+@operation
+@dataclass(frozen=True)
+class CreateHypertable(_Conversion):
+    """Make the table a hypertable, partitioned by `column` into chunks of `interval`.
+
+    `interval` is a PostgreSQL interval such as `'1 day'` (a month counts as 30 days), or a whole number where the
+    column is one. A table that holds rows needs `migrate_data=True`: they move into chunks under an exclusive lock, out of
+    sight of the table's triggers, and are counted and checksummed before and after in the same transaction.
+    `hash_dimension=("device", 4)` spreads each chunk by the hash of a column; `integer_now` names the function that
+    tells the present of an integer column; `default_indexes=False` leaves out TimescaleDB's index on the column.
+
+    Everything that would fail or lose something is refused before the first change, all reasons at once.
+    """
+
+    column: str
+    interval: str | int
+    migrate_data: bool = False
+    hash_dimension: tuple[str, int] | None = None
+    integer_now: str | None = None
+    default_indexes: bool = True
+    name = CREATE
+
+    @classmethod
+    def create_hypertable(
+        cls,
+        operations: Operations,
+        table: str,
+        column: str,
+        interval: str | int,
+        *,
+        migrate_data: bool = False,
+        hash_dimension: tuple[str, int] | None = None,
+        integer_now: str | None = None,
+        default_indexes: bool = True,
+        schema: str | None = None,
+    ) -> None:
+        """Make a table a hypertable, with its rows."""
+        operations.invoke(
+            cls(table, schema, column, interval, migrate_data, hash_dimension, integer_now, default_indexes)
+        )
+
+    def statements(self, run: Run) -> Sequence[str]:
+        request = HypertableRequest(
+            table=self.relation,
+            column=self.column,
+            interval=self.interval,
+            key=self.undo_key(run, CREATE),
+            migrate_data=self.migrate_data,
+            hash_dimension=HashDimension(*self.hash_dimension) if self.hash_dimension else None,
+            integer_now=self.integer_now,
+            default_indexes=self.default_indexes,
+            locking=self.locking(run),
+        )
+        return [hypertable(request)]
+
+    def reverse(self) -> RevertHypertable:
+        return RevertHypertable(self.table, self.schema, self)
+
+
+@operation
+@dataclass(frozen=True)
+class RevertHypertable(_Conversion):
+    """Take `create_hypertable` back: the plain table exactly as it was, with the rows as they are now.
+
+    The rows move into a new table that gets everything the catalogs say of the hypertable (keys, indexes, triggers,
+    sequences, policies, grants, comments, dependents); the catalogs are compared and the rows checksummed before the
+    hypertable is dropped. Policies, continuous aggregates and compressed chunks must be taken back first.
+    """
+
+    created: CreateHypertable | None = field(default=None, metadata=NOT_WRITTEN)
+    name = "revert_hypertable"
+
+    @classmethod
+    def revert_hypertable(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
+        """Make a hypertable the plain table again that it was before this revision."""
+        operations.invoke(cls(table, schema))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        request = RevertRequest(table=self.relation, key=self.undo_key(run, CREATE), locking=self.locking(run))
+        return [plain_table(request)]
+
+    def reverse(self) -> CreateHypertable:
+        if self.created is None:
+            raise UsageError(
+                f"revert_hypertable of {self.subject} does not know how the hypertable was partitioned",
+                mend="write the downgrade with op.create_hypertable by hand",
+            )
+        return self.created
