@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,13 @@ import pytest
 
 from convert_support import Session, block, plain
 from tsmigrate import connect
-from tsmigrate.capability import Edition
 from tsmigrate.catalog import checksum
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.sequences import of_sequences
 from tsmigrate.catalog.snapshot import Snapshot, difference
-from tsmigrate.convert.blocks import REFUSED
 
 NASTY = (Path(__file__).parent / "nasty.sql").read_text()
-TABLE = Relation('o"dd', "Nasty \"table\" of 63 bytes: " + "é" * 17 + "'s")
+TABLE = Relation('o"dd', 'Nasty "table" of 63 bytes: ' + "é" * 17 + "'s")
 Take = Callable[[], Snapshot]
 
 

@@ -33,8 +33,8 @@ class CreateHypertable(_Conversion):
     """Make the table a hypertable, partitioned by `column` into chunks of `interval`.
 
     `interval` is a PostgreSQL interval such as `'1 day'` (a month counts as 30 days), or a whole number where the
-    column is one. A table that holds rows needs `migrate_data=True`: they move into chunks under an exclusive lock, out of
-    sight of the table's triggers, and are counted and checksummed before and after in the same transaction.
+    column is one. A table that holds rows needs `migrate_data=True`: they move into chunks under an exclusive lock, out
+    of sight of the table's triggers, and are counted and checksummed before and after in the same transaction.
     `hash_dimension=("device", 4)` spreads each chunk by the hash of a column; `integer_now` names the function that
     tells the present of an integer column; `default_indexes=False` leaves out TimescaleDB's index on the column.
 
