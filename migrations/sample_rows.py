@@ -64,7 +64,7 @@ def load(connection: Connection, messages: int = MESSAGES, *, seed: int = SEED, 
     for table in NUMBERED:
         name = sql.qualified(table, SCHEMA)
         connection.exec_driver_sql(
-            f"SELECT setval(pg_get_serial_sequence({sql.literal(name)}, 'id'), max(id)) FROM {name} HAVING max(id) > 0"  # noqa: S608 - quoted
+            f"SELECT setval(pg_get_serial_sequence({sql.literal(name)}, 'id'), max(id)) FROM {name} HAVING max(id) > 0"
         )
 
 
@@ -78,7 +78,7 @@ def _refuse_unless_empty(connection: Connection) -> None:
         name = sql.qualified(table, SCHEMA)
         if connection.exec_driver_sql(f"SELECT to_regclass({sql.literal(name)}) IS NULL").scalar_one():
             raise BlockedError(f"there is no table {SCHEMA}.{table} to fill", mend="alembic upgrade 0001")
-        if connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {name})").scalar_one():  # noqa: S608 - quoted
+        if connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {name})").scalar_one():
             raise BlockedError(
                 f"{SCHEMA}.{table} holds rows already, and sample rows go into empty tables only",
                 mend="name a database that has the tables, but no rows in them",

@@ -17,10 +17,7 @@ run alembic upgrade 0001
 run python migrations/sample_rows.py --messages "${MESSAGES:-10000}"
 run alembic upgrade head
 run alembic current
-run tsmigrate sandbox psql --name demo -c \
-    "SELECT relname AS table, n_live_tup AS rows, pg_size_pretty(pg_total_relation_size(relid)) AS size
-     FROM pg_stat_user_tables WHERE schemaname = 'sms' ORDER BY n_live_tup DESC"
-run alembic downgrade base
+run tsmigrate sandbox psql --name demo -c '\dt sms.*'
 
 printf '\nThe sandbox still runs. Look around:  tsmigrate sandbox psql --name demo\n'
 printf 'Take it away:                         tsmigrate sandbox down --name demo\n'

@@ -25,6 +25,7 @@ LAYERS = [
     {"connect"},
     {"url"},
     {"settings", "undo", "finding", "apt"},
+    {"plpgsql"},
     {"sql"},
     {"errors"},
 ]

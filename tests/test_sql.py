@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,6 +49,14 @@ def test_a_body_that_holds_the_tag_gets_another(connection: Connection, body: st
 def test_colons_and_percent_signs_are_not_parameters(connection: Connection) -> None:
     statement = r"""SELECT '{"a": 5}'::json ->> 'a', 'b%s', '50%', ':name', 'x\:y', 7 % 4"""
     assert tuple(connection.execute(sql.raw(statement)).one()) == ("5", "b%s", "50%", ":name", r"x\:y", 3)
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r\n'\"\\b", "\u2028\\u0041", "\v\f\x85\n  "])
+def test_indenting_a_statement_changes_nothing_in_it(connection: Connection, text: str) -> None:
+    statement = indent(f"SELECT {sql.literal(text)} AS {sql.identifier(text)}", "    ")
+    result = connection.execute(sql.raw(statement))
+    assert list(result.keys()) == [text]
+    assert result.scalar_one() == text
 
 
 def test_a_name_of_63_bytes_is_kept_and_a_longer_one_refused() -> None:

@@ -43,27 +43,30 @@ def fetch(
     suite: str,
     into: Path,
     spared: Iterable[str] = (),
+    lock: int | None = None,
     progress: Progress,
 ) -> list[Path]:
     """The .deb files of `packages` and all they depend on, but for `spared`, from the Debian release `suite`.
 
-    A second call continues where the first one was cut off. apt verifies the release's signature and each file's hash.
+    A second call continues where the first one was cut off. apt verifies the release's signature and each file's hash,
+    and is handed the descriptor of the `lock` we hold: if we are killed, whoever comes next waits for its end.
     """
     state = into / "apt"
     options = _private(state, suite, spared)
     progress("reading the package index", None)
-    _run(["apt-get", *options, "update", "-qq"], progress)
+    _run(["apt-get", *options, "update", "-qq"], progress, lock)
     progress("downloading", 0.0)
     _run(
         ["apt-get", *options, "install", "-qq", "--no-install-recommends", "--download-only", *packages],
         progress,
+        lock,
     )
     return sorted((state / "archives").glob("*.deb"))
 
 
-def unpack(package: Path, into: Path) -> None:
+def unpack(package: Path, into: Path, *, lock: int | None = None) -> None:
     """The files of `package`, without running its scripts."""
-    _run(["dpkg-deb", "--extract", str(package), str(into)], lambda *_: None)
+    _run(["dpkg-deb", "--extract", str(package), str(into)], lambda *_: None, lock)
 
 
 def _private(state: Path, suite: str, spared: Iterable[str]) -> list[str]:
@@ -118,7 +121,7 @@ def _mirror() -> str:
     )
 
 
-def _run(command: list[str], progress: Progress) -> None:
+def _run(command: list[str], progress: Progress, lock: int | None) -> None:
     """Run an apt or dpkg command; its own progress becomes ours, its complaint our error."""
     reading, writing = os.pipe()
     if command[0] == "apt-get":
@@ -130,7 +133,7 @@ def _run(command: list[str], progress: Progress) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=complaints,
-            pass_fds=(writing,),
+            pass_fds=(writing,) if lock is None else (writing, lock),
             env=_environment(),
         ) as process:
             os.close(writing)

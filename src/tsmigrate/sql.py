@@ -6,11 +6,15 @@ DO blocks and `--sql` output.
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import TextClause, text
 
 from tsmigrate.errors import UsageError
 
 MAX_IDENTIFIER_BYTES = 63
+# Whatever Python takes for the end of a line when it indents.
+_LINE_BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def identifier(name: str) -> str:
@@ -24,7 +28,12 @@ def identifier(name: str) -> str:
             f"the name {name!r} is {len(name.encode())} bytes long; PostgreSQL keeps {MAX_IDENTIFIER_BYTES}",
             mend="use a shorter name",
         )
-    return '"' + name.replace('"', '""') + '"'
+    quoted = name.replace('"', '""')
+    if not _LINE_BREAKS.search(name):
+        return f'"{quoted}"'
+    # Escaped, so that statements can be indented without changing what they name.
+    escaped = _LINE_BREAKS.sub(lambda found: f"\\{ord(found[0]):04x}", quoted.replace("\\", "\\\\"))
+    return f'U&"{escaped}"'
 
 
 def qualified(name: str, schema: str | None = None) -> str:
@@ -36,8 +45,9 @@ def literal(value: str) -> str:
     """`value` as a string literal that means the same whatever standard_conforming_strings says."""
     if "\x00" in value:
         raise UsageError("a text value holds a NUL character, which PostgreSQL cannot store")
-    quoted = "'" + value.replace("'", "''").replace("\\", "\\\\") + "'"
-    return f"E{quoted}" if "\\" in value else quoted
+    quoted = value.replace("'", "''").replace("\\", "\\\\")
+    escaped = _LINE_BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
+    return f"E'{escaped}'" if "\\" in escaped else f"'{escaped}'"
 
 
 def dollar_quoted(body: str) -> str:

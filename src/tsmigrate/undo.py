@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tsmigrate.plpgsql import assemble, refuse
 from tsmigrate.sql import literal
 
 SCHEMA = "tsmigrate"
@@ -32,31 +33,55 @@ class Key:
 
 def remember(key: Key, definition: str) -> str:
     """Write the row; `definition` is an expression of type jsonb."""
-    return f"""\
-IF to_regclass('tsmigrate.undo') IS NULL THEN
-  CREATE SCHEMA IF NOT EXISTS tsmigrate;
-  COMMENT ON SCHEMA tsmigrate IS 'What tsmigrate needs to take its steps back; goes with its last row';
-  CREATE TABLE tsmigrate.undo (
-    revision text NOT NULL, operation text NOT NULL, subject text NOT NULL, definition jsonb NOT NULL,
-    PRIMARY KEY (revision, operation, subject)
-  );
-END IF;
-INSERT INTO tsmigrate.undo (revision, operation, subject, definition)
-VALUES ({literal(key.revision)}, {literal(key.operation)}, {literal(key.subject)}, {definition});
-"""
+    return assemble(
+        """
+        IF to_regclass('tsmigrate.undo') IS NULL THEN
+          CREATE SCHEMA IF NOT EXISTS tsmigrate;
+          COMMENT ON SCHEMA tsmigrate IS 'What tsmigrate needs to take its steps back; goes with its last row';
+          CREATE TABLE tsmigrate.undo (
+            revision text NOT NULL, operation text NOT NULL, subject text NOT NULL, definition jsonb NOT NULL,
+            PRIMARY KEY (revision, operation, subject)
+          );
+        END IF;
+        INSERT INTO tsmigrate.undo (revision, operation, subject, definition)
+        VALUES (@revision, @operation, @subject, @definition);
+        """,
+        revision=literal(key.revision),
+        operation=literal(key.operation),
+        subject=literal(key.subject),
+        definition=definition,
+    )
 
 
 def recall(key: Key, variable: str) -> str:
     """Read the row into `variable` (jsonb), NULL where there is none, and delete it."""
-    return f"""\
-{variable} := NULL;
-IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
-  DELETE FROM tsmigrate.undo WHERE {key.condition} RETURNING definition INTO {variable};
-  IF NOT EXISTS (SELECT FROM tsmigrate.undo) THEN
-    DROP TABLE tsmigrate.undo;
-    IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'tsmigrate'::regnamespace) THEN
-      DROP SCHEMA tsmigrate;
-    END IF;
-  END IF;
-END IF;
-"""
+    return assemble(
+        """
+        @variable := NULL;
+        IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
+          DELETE FROM tsmigrate.undo WHERE @condition RETURNING definition INTO @variable;
+          IF NOT EXISTS (SELECT FROM tsmigrate.undo) THEN
+            DROP TABLE tsmigrate.undo;
+            IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'tsmigrate'::regnamespace) THEN
+              DROP SCHEMA tsmigrate;
+            END IF;
+          END IF;
+        END IF;
+        """,
+        variable=variable,
+        condition=key.condition,
+    )
+
+
+def insist(variable: str, key: Key) -> str:
+    """Refuse when `recall` found no row: then this revision's upgrade did not run here, or its rows were deleted."""
+    message = literal(f"tsmigrate.undo has no row of {key.operation} on {key.subject} in revision {key.revision}")
+    return assemble(
+        """
+        IF @variable IS NULL THEN
+          @lost
+        END IF;
+        """,
+        variable=variable,
+        lost=refuse(message, "without it the state before the upgrade is unknown; restore the row from a backup"),
+    )

@@ -39,5 +39,5 @@ def of_sequences(connection: Connection, schemas: Iterable[str] | None = None) -
 
 
 def _position(connection: Connection, sequence: Relation) -> Position:
-    last_value, is_called = connection.execute(raw(f"SELECT last_value, is_called FROM {sequence}")).one()  # noqa: S608
+    last_value, is_called = connection.execute(raw(f"SELECT last_value, is_called FROM {sequence}")).one()
     return Position(last_value, is_called)

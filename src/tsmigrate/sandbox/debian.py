@@ -45,11 +45,11 @@ def fetched() -> list[Path]:
 def fetch(progress: Progress) -> Path:
     """Fetch the engine, unless it is there, and return its program folder."""
     engine = places.engines() / NAME
-    with _one_at_a_time(progress):
+    with _one_at_a_time(progress) as lock:
         if not engine.exists():
             work = places.engines() / ".fetching"
             try:
-                _make(engine, work, progress)
+                _make(engine, work, lock, progress)
             finally:
                 _clear(work, engine)
     return engine / BIN
@@ -75,7 +75,7 @@ def _clear(work: Path, engine: Path) -> None:
 
 
 @contextmanager
-def _one_at_a_time(progress: Progress) -> Iterator[None]:
+def _one_at_a_time(progress: Progress) -> Iterator[int]:
     folder = places.engines()
     try:
         places.make_enterable(folder)
@@ -91,18 +91,18 @@ def _one_at_a_time(progress: Progress) -> Iterator[None]:
         except BlockingIOError:
             progress("waiting for another fetch to end", None)
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock.fileno()
 
 
-def _make(engine: Path, work: Path, progress: Progress) -> None:
+def _make(engine: Path, work: Path, lock: int, progress: Progress) -> None:
     """Build `engine` inside `work` and move it to its name in one step."""
-    packages = apt.fetch([PACKAGE], suite=SUITE, into=work, spared=SPARED, progress=progress)
+    packages = apt.fetch([PACKAGE], suite=SUITE, into=work, spared=SPARED, lock=lock, progress=progress)
     unpacked, kept = work / "unpacked", work / "engine"
     for folder in (unpacked, kept):
         shutil.rmtree(folder, ignore_errors=True)
     for number, package in enumerate(packages):
         progress("unpacking", number / len(packages))
-        apt.unpack(package, unpacked)
+        apt.unpack(package, unpacked, lock=lock)
     progress("making it stand alone", None)
     try:
         _keep_what_runs(unpacked, kept)
