@@ -71,6 +71,7 @@ class Stairway:
                 if finding.severity is Severity.WARNING:
                     raise Stuck(finding)
                 yield finding
+        self.writer.replace_lost(revision)
         if not found:
             yield told.fine(revision, len(crashes))
 

@@ -10,7 +10,7 @@ from tsmigrate.finding import Finding, Severity
 from tsmigrate.verify import contents
 from tsmigrate.verify.environment import Environment
 from tsmigrate.verify.job import Revision
-from tsmigrate.verify.rows.fill import fill
+from tsmigrate.verify.rows.fill import MORE, fill, holds_rows
 from tsmigrate.verify.seed import Seed
 
 
@@ -26,13 +26,22 @@ class Writer:
         self._next = 1
 
     def write(self, revision: Revision) -> None:
-        """What there is to write after this revision's upgrade."""
-        tables = self._tables()
-        if self._seed and not self._loaded and tables:
+        """What there is to write after this revision's upgrade: the seed, and some more in every table."""
+        self._load(revision)
+        self._fill(MORE)
+
+    def replace_lost(self, revision: Revision) -> None:
+        """After its last upgrade: a table that the downgrade dropped must not be empty for the next revision."""
+        self._load(revision)
+        self._fill(0)
+
+    def _load(self, revision: Revision) -> None:
+        with connect.connection(self._environment.scratch) as connection:
+            tables = contents.tables_of_the_user(connection, self._version_table)
+            lost = not any(holds_rows(connection, table) for table in tables)
+        if self._seed and tables and (lost or not self._loaded):
             self._why_not = self._seed.load(self._environment)
-            self._loaded = "" if self._why_not else revision.id
-        if self._seed is None or self._loaded:
-            self._fill()
+            self._loaded = "" if self._why_not else self._loaded or revision.id
 
     def findings(self) -> Iterator[Finding]:
         if self._seed and self._loaded:
@@ -54,14 +63,12 @@ class Writer:
                 mend="give rows of your own with --seed",
             )
 
-    def _tables(self) -> list[Relation]:
-        with connect.connection(self._environment.scratch) as connection:
-            return contents.tables_of_the_user(connection, self._version_table)
-
-    def _fill(self) -> None:
+    def _fill(self, more: int) -> None:
+        if self._seed and not self._loaded:
+            return
         with connect.connection(self._environment.scratch) as connection:
             tables = contents.tables_of_the_user(connection, self._version_table)
-            for filled in fill(connection, tables, self._rows, start=self._next):
+            for filled in fill(connection, tables, self._rows, start=self._next, more=more):
                 if filled.reason:
                     self._empty[filled.table] = filled.reason
                 else:

@@ -35,17 +35,21 @@ class _CannotError(Exception):
     """No row can be made for this table."""
 
 
-def fill(connection: Connection, relations: Sequence[Relation], rows: int, *, start: int) -> list[Filled]:
-    """`rows` for each table that is empty, a few for the others, numbered from `start`. The caller commits."""
+def fill(
+    connection: Connection, relations: Sequence[Relation], rows: int, *, start: int, more: int = MORE
+) -> list[Filled]:
+    """`rows` for each table that is empty, up to `more` for the others, numbered from `start`. The caller commits."""
     if not rows:
         return []
     connection.execute(raw("SET CONSTRAINTS ALL IMMEDIATE"))  # a violation must show in the row's own savepoint
-    return [_fill(connection, table, rows, start) for table in parents_first(read(connection, relations))]
+    return [
+        _fill(connection, table, rows, min(rows, more), start) for table in parents_first(read(connection, relations))
+    ]
 
 
-def _fill(connection: Connection, table: Table, rows: int, start: int) -> Filled:
-    empty = _is_empty(connection, table.relation)
-    wanted = rows if empty else min(rows, MORE)
+def _fill(connection: Connection, table: Table, rows: int, more: int, start: int) -> Filled:
+    empty = not holds_rows(connection, table.relation)
+    wanted = rows if empty else more
     try:
         made = list(_rows(connection, table, wanted, start))
         written, reason = _write(connection, table, made)
@@ -54,8 +58,8 @@ def _fill(connection: Connection, table: Table, rows: int, start: int) -> Filled
     return Filled(table.relation, written, reason if empty and not written else "")
 
 
-def _is_empty(connection: Connection, table: Relation) -> bool:
-    return not connection.execute(raw(f"SELECT EXISTS (SELECT FROM {table})")).scalar_one()
+def holds_rows(connection: Connection, table: Relation) -> bool:
+    return bool(connection.execute(raw(f"SELECT EXISTS (SELECT FROM {table})")).scalar_one())
 
 
 def _rows(connection: Connection, table: Table, wanted: int, start: int) -> Iterator[Row]:
