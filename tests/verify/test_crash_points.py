@@ -60,18 +60,6 @@ def test_a_rerun_that_gives_another_schema_is_found(project: Project, rehearse: 
     )
 
 
-def test_rows_that_a_cut_off_upgrade_loses_are_found(project: Project, rehearse: Rehearse) -> None:
-    project.revision("a1", "CREATE TABLE t (a int)", "DROP TABLE t")
-    up = """
-    with op.get_context().autocommit_block():
-        op.execute("DELETE FROM t WHERE a = 1")
-    op.execute("CREATE TABLE u (a int)")
-    """
-    project.revision("b2", up, "DROP TABLE u", after="a1")
-    report = rehearse(crash=Crash.SAMPLE)
-    assert [finding.check for finding in report.differences] == []  # the first upgrade took that row already
-
-
 def test_the_sample_is_the_first_the_middle_and_the_last_statement() -> None:
     assert points(Crash.SAMPLE, 9) == [1, 5, 9]
     assert points(Crash.SAMPLE, 2) == [1, 2]

@@ -81,7 +81,7 @@ def rollback_test(
         print_json(document("rollback-test", report.findings, _summary(report)))
     else:
         print_findings(report.findings)
-        print(f"\n{_verdict(report)}, on {report.server}")
+        print(f"\n{_verdict(report)}\non {report.server}")
     raise typer.Exit(report.exit_code)
 
 
