@@ -23,7 +23,7 @@ test: $(READY) ## all tests, on every TimescaleDB edition found
 	$(PYTEST)
 
 rollback-test: $(READY) ## every revision of the worked example up, down and up again
-	$(PYTEST) tests/migrations
+	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/rollback_test.sh
 
 check: $(READY) ## what the gate runs: format, lint, types, layers, tests
 	$(BIN)/ruff format --check .

@@ -68,6 +68,11 @@ def load(connection: Connection, messages: int = MESSAGES, *, seed: int = SEED, 
         )
 
 
+def for_rollback_test(connection: Connection) -> None:
+    """The seed of `make rollback-test`: enough for several chunks of every table, few enough to be quick."""
+    load(connection, 300)
+
+
 def _refuse_unless_empty(connection: Connection) -> None:
     for table in sorted(set(TABLES) - {"early_reports"}):
         name = sql.qualified(table, SCHEMA)

@@ -1,0 +1,1 @@
+"""Proof that every revision can be taken back: up, down and up again on a scratch database, with rows in it."""

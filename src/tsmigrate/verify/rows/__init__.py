@@ -1,0 +1,1 @@
+"""Made-up rows for any schema, the same in every run: parents first, so that foreign keys hold."""
