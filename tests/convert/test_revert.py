@@ -1,4 +1,4 @@
-"""What a conversion changed comes back byte for byte, with the rows of today, or nothing changes and the reason is said."""
+"""What a conversion changed comes back byte for byte, with the rows of today; or the reason is said, and nothing changes."""
 
 from __future__ import annotations
 

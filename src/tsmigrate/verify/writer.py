@@ -11,6 +11,7 @@ from tsmigrate.verify import contents
 from tsmigrate.verify.environment import Environment
 from tsmigrate.verify.job import Revision
 from tsmigrate.verify.rows.fill import MORE, fill, holds_rows
+from tsmigrate.verify.rows.tables import Promises
 from tsmigrate.verify.seed import Seed
 
 
@@ -24,6 +25,7 @@ class Writer:
         self._why_not = "no revision makes a table"
         self._empty: dict[Relation, str] = {}
         self._next = 1
+        self._promises = Promises()
 
     def write(self, revision: Revision) -> None:
         """What there is to write after this revision's upgrade: the seed, and some more in every table."""
@@ -68,7 +70,7 @@ class Writer:
             return
         with connect.connection(self._environment.scratch) as connection:
             tables = contents.tables_of_the_user(connection, self._version_table)
-            for filled in fill(connection, tables, self._rows, start=self._next, more=more):
+            for filled in fill(connection, tables, self._rows, start=self._next, more=more, promises=self._promises):
                 if filled.reason:
                     self._empty[filled.table] = filled.reason
                 else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.sql import identifier, literal, raw
 from tsmigrate.url import without_passwords
-from tsmigrate.verify.rows.tables import Column, ForeignKey, Table, parents_first, read
+from tsmigrate.verify.rows.tables import Column, ForeignKey, Promises, Table, parents_first, read
 from tsmigrate.verify.rows.values import value
 
 MORE = 10  # rows for a table that has some already: enough to see whether rows written since survive
@@ -36,22 +36,30 @@ class _CannotError(Exception):
 
 
 def fill(
-    connection: Connection, relations: Sequence[Relation], rows: int, *, start: int, more: int = MORE
+    connection: Connection,
+    relations: Sequence[Relation],
+    rows: int,
+    *,
+    start: int,
+    more: int = MORE,
+    promises: Promises | None = None,
 ) -> list[Filled]:
-    """`rows` for each table that is empty, up to `more` for the others, numbered from `start`. The caller commits."""
+    """`rows` for each table that is empty, up to `more` for the others, numbered from `start`. The caller commits.
+
+    They keep to the keys of today and to those in `promises`.
+    """
     if not rows:
         return []
     connection.execute(raw("SET CONSTRAINTS ALL IMMEDIATE"))  # a violation must show in the row's own savepoint
-    return [
-        _fill(connection, table, rows, min(rows, more), start) for table in parents_first(read(connection, relations))
-    ]
+    tables = (promises or Promises()).kept_by(read(connection, relations))
+    return [_fill(connection, table, rows, min(rows, more), start) for table in parents_first(tables)]
 
 
 def _fill(connection: Connection, table: Table, rows: int, more: int, start: int) -> Filled:
     empty = not holds_rows(connection, table.relation)
     wanted = rows if empty else more
     try:
-        made = list(_rows(connection, table, wanted, start))
+        made = _distinct(table, _rows(connection, table, wanted, start))
         written, reason = _write(connection, table, made)
     except _CannotError as error:
         written, reason = 0, str(error)
@@ -69,6 +77,18 @@ def _rows(connection: Connection, table: Table, wanted: int, start: int) -> Iter
     for place in range(wanted):
         if (row := _referring(table, parents, place)) is not None:
             yield row | {column.name: _value(column, start + place) for column in own}
+
+
+def _distinct(table: Table, rows: Iterator[Row]) -> list[Row]:
+    """Without those that repeat a key of another: the key may be a promise that no index enforces any more."""
+    seen: set[tuple[str | None, ...]] = set()
+    kept = []
+    for row in rows:
+        keys = {(*key, *(row[name] for name in key)) for key in table.unique_keys if row.keys() >= set(key)}
+        if not keys & seen:
+            kept.append(row)
+        seen |= {key for key in keys if None not in key}
+    return kept
 
 
 def _parents(connection: Connection, table: Table, key: ForeignKey, wanted: int) -> _Keys:
@@ -148,6 +168,18 @@ def _one_by_one(connection: Connection, table: Table, rows: Sequence[Row]) -> tu
     return written, reason
 
 
+def _breaks_no_promise(table: Table, types: Mapping[str, str], names: Sequence[str]) -> str:
+    """The condition that no row of the table has the same key as the new row r."""
+    taken = [
+        f"NOT EXISTS (SELECT FROM {table.relation} t WHERE "
+        + " AND ".join(f"t.{identifier(name)} = CAST(r ->> {literal(name)} AS {types[name]})" for name in key)
+        + ")"
+        for key in table.unique_keys
+        if set(names).issuperset(key)
+    ]
+    return " AND ".join(taken) or "true"
+
+
 def _insert(connection: Connection, table: Table, rows: Sequence[Row], otherwise: str = "") -> tuple[int, str]:
     """In a savepoint. The values travel as one JSON document and are cast by the server."""
     types = {column.name: column.type for column in table.columns}
@@ -160,7 +192,8 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row], otherwise
             values = ", ".join(f"CAST(r ->> {literal(name)} AS {types[name]})" for name in names)
             statement = (
                 f"INSERT INTO {table.relation} ({', '.join(map(identifier, names))}) OVERRIDING SYSTEM VALUE "
-                f"SELECT {values} FROM jsonb_array_elements(CAST($rows$ AS jsonb)) r {otherwise}"
+                f"SELECT {values} FROM jsonb_array_elements(CAST($rows$ AS jsonb)) r "
+                f"WHERE {_breaks_no_promise(table, types, names)} {otherwise}"
             )
             bound = text(str(raw(statement).text).replace("$rows$", ":tsmigrate_rows"))
             done = connection.execute(bound, {"tsmigrate_rows": json.dumps(rows)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, text
 
@@ -30,6 +30,14 @@ SELECT n.nspname, p.relname,
 FROM pg_constraint c JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace n ON n.oid = p.relnamespace
 WHERE c.contype = 'f' AND c.conrelid = to_regclass(:table) AND c.conparentid = 0
 ORDER BY c.conname COLLATE "C"
+""")
+_UNIQUE_KEYS = text("""
+SELECT ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS k (place)
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.place]
+             ORDER BY a.attname COLLATE "C") AS columns
+FROM pg_index i
+WHERE i.indrelid = to_regclass(:table) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+ORDER BY 1
 """)
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 
@@ -61,6 +69,7 @@ class Table:
     relation: Relation
     columns: tuple[Column, ...]
     foreign_keys: tuple[ForeignKey, ...]
+    unique_keys: tuple[tuple[str, ...], ...]
 
     def needs(self, key: ForeignKey) -> bool:
         """Whether no row can be without this parent."""
@@ -89,7 +98,37 @@ def _read(connection: Connection, relation: Relation, types: Types) -> Table:
         ForeignKey(Relation(row.nspname, row.relname), tuple(row.columns), tuple(row.referred))
         for row in connection.execute(_FOREIGN_KEYS, {"table": str(relation)})
     )
-    return Table(relation, columns, keys)
+    unique = tuple(tuple(row.columns) for row in connection.execute(_UNIQUE_KEYS, {"table": str(relation)}))
+    return Table(relation, columns, keys, unique)
+
+
+class Promises:
+    """The keys that any revision so far gave a table: a row that breaks one could not go back to that revision.
+
+    A revision may drop or widen a key. The application that wrote the rows before still keeps to it for a while, and so
+    do made-up rows.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[Relation, Table] = {}
+
+    def kept_by(self, tables: Sequence[Table]) -> list[Table]:
+        """`tables` with the keys of earlier revisions beside today's, as far as their columns are still there."""
+        relations = {table.relation for table in tables}
+        return [self._kept_by(table, relations) for table in tables]
+
+    def _kept_by(self, table: Table, relations: set[Relation]) -> Table:
+        seen = self._seen.get(table.relation, table)
+        names = {column.name for column in table.columns}
+        foreign = [key for key in seen.foreign_keys if names.issuperset(key.columns) and key.parent in relations]
+        unique = [key for key in seen.unique_keys if names.issuperset(key)]
+        kept = replace(
+            table,
+            foreign_keys=tuple(dict.fromkeys((*table.foreign_keys, *foreign))),
+            unique_keys=tuple(dict.fromkeys((*table.unique_keys, *unique))),
+        )
+        self._seen[table.relation] = kept
+        return kept
 
 
 def parents_first(tables: Sequence[Table]) -> list[Table]:
