@@ -12,6 +12,7 @@ from tsmigrate import connect
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.blocks import Locking
 from tsmigrate.convert.in_place import HypertableRequest, hypertable
+from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.sql import raw
 from tsmigrate.undo import Key
 from tsmigrate.url import DatabaseUrl
@@ -84,3 +85,13 @@ def request(table: Relation | str = "readings", **changes: Any) -> HypertableReq
 
 def block(table: Relation | str = "readings", **changes: Any) -> str:
     return hypertable(request(table, **changes))
+
+
+def plain(table: Relation | str = "readings", **changes: Any) -> str:
+    """The way back from `block`."""
+    arguments: dict[str, Any] = {
+        "table": table,
+        "key": Key("r1", "create_hypertable", str(table)),
+        "locking": NO_WAIT,
+    }
+    return plain_table(RevertRequest(**arguments | changes))

@@ -58,12 +58,13 @@ def take(database: DatabaseUrl, own_engine: Engine) -> Callable[[], Snapshot]:
 
 
 @pytest.fixture
-def psql(database: DatabaseUrl, own_engine: Engine) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    def run(script: str) -> subprocess.CompletedProcess[str]:
+def psql(database: DatabaseUrl, own_engine: Engine) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(script: str, **variables: object) -> subprocess.CompletedProcess[str]:
         url = database.url
+        given = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
         address = f"host={url.query['host']} port={url.query['port']} user={url.username} dbname={url.database}"
         return subprocess.run(
-            [own_engine.program("psql"), "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-d", address],
+            [own_engine.program("psql"), "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction", *given, "-d", address],
             input=script,
             capture_output=True,
             text=True,

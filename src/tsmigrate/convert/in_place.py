@@ -43,6 +43,7 @@ def hypertable(request: HypertableRequest) -> str:
     return do_block(
         "hypertable",
         goal=literal("a hypertable"),
+        target="target",
         table=literal(name(request.table)),
         column=_name_literal(request.column),
         interval=literal(str(request.interval)),

@@ -1,6 +1,6 @@
 PERFORM set_config('search_path', '', true);
 IF facts.relforcerowsecurity THEN
-  EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', subject);
+  EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target);
 END IF;
 
 -- What neither the catalog nor the revision will be able to say.
@@ -10,7 +10,7 @@ remembered := jsonb_strip_nulls(jsonb_build_object(
   'triggers_kept_off', nullif(to_jsonb(triggers_kept_off), '[]'),
   'trigger_modes', nullif(to_jsonb(trigger_modes), '[]'),
   'indexes', (SELECT jsonb_object_agg(indexrelid::regclass::text, pg_get_indexdef(indexrelid)) FROM pg_index
-              WHERE indrelid = subject AND NOT indexrelid = ANY (indexes_before))));
+              WHERE indrelid = target AND NOT indexrelid = ANY (indexes_before))));
 IF remembered <> '{}' THEN
   {{remember}}
 END IF;

@@ -10,7 +10,7 @@ DECLARE
   migrate bool := {{migrate_data}};
   default_indexes bool := {{default_indexes}};
   -- What is found
-  subject regclass := to_regclass(table_name);
+  target regclass := to_regclass(table_name);
   facts record;
   time_type text;
   is_time bool := false;

@@ -9,10 +9,10 @@ BEGIN
       PERFORM set_config('lock_timeout', {{lock_timeout}}, true);
       EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', table_name);
       FOR other IN
-        SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = subject AND confrelid <> subject
+        SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = target AND confrelid <> target
           AND conparentid = 0 AND has_table_privilege(confrelid, 'UPDATE')
         UNION
-        SELECT conrelid FROM pg_constraint c WHERE contype = 'f' AND confrelid = subject AND conrelid <> subject
+        SELECT conrelid FROM pg_constraint c WHERE contype = 'f' AND confrelid = target AND conrelid <> target
           AND conparentid = 0 AND has_table_privilege(conrelid, 'UPDATE')
       LOOP
         EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', other);
@@ -29,7 +29,7 @@ BEGIN
       PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 10) * (0.5 + random()));
     END;
   END LOOP;
-  IF to_regclass(table_name) IS DISTINCT FROM subject THEN
+  IF to_regclass(table_name) IS DISTINCT FROM target THEN
     RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
       MESSAGE = format('%s was replaced by another table while we waited for its lock', table_name),
       HINT = 'Run it again.';

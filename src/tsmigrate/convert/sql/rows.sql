@@ -12,7 +12,7 @@ BEGIN
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated IN ('', 's')
   JOIN pg_type t ON t.oid = a.atttypid
-  WHERE c.oid = subject
+  WHERE c.oid = target
   GROUP BY n.nspname, c.relname;
   SELECT array_agg(current_setting(wanted) ORDER BY place) INTO callers
   FROM unnest({{fixed_names}}) WITH ORDINALITY AS w (wanted, place);

@@ -1,18 +1,18 @@
 -- Definitions are written with every name in full.
 PERFORM set_config('search_path', '', true);
 was_nullable := NOT facts.attnotnull;
-SELECT coalesce(array_agg(indexrelid), '{}') INTO indexes_before FROM pg_index WHERE indrelid = subject;
+SELECT coalesce(array_agg(indexrelid), '{}') INTO indexes_before FROM pg_index WHERE indrelid = target;
 
 -- A hypertable cannot be a member of a publication (TS101).
-SELECT coalesce(array_agg(format('ALTER PUBLICATION %I ADD TABLE ONLY %s%s%s', p.pubname, subject,
+SELECT coalesce(array_agg(format('ALTER PUBLICATION %I ADD TABLE ONLY %s%s%s', p.pubname, target,
          ' (' || (SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) FROM pg_attribute
-                  WHERE attrelid = subject AND attnum = ANY (r.prattrs)) || ')',
+                  WHERE attrelid = target AND attnum = ANY (r.prattrs)) || ')',
          ' WHERE ' || pg_get_expr(r.prqual, r.prrelid)) ORDER BY p.pubname), '{}')
 INTO publications
-FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE r.prrelid = subject;
+FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE r.prrelid = target;
 FOR statement IN
-  SELECT format('ALTER PUBLICATION %I DROP TABLE ONLY %s', p.pubname, subject)
-  FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE r.prrelid = subject
+  SELECT format('ALTER PUBLICATION %I DROP TABLE ONLY %s', p.pubname, target)
+  FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE r.prrelid = target
 LOOP
   EXECUTE statement;
   RAISE WARNING '% is no longer published (%): a publication cannot hold a hypertable', table_name, statement;
@@ -25,12 +25,12 @@ END LOOP;
 FOR statement IN
   SELECT format('the row trigger %I reads TG_TABLE_NAME or its like, which in a hypertable is the chunk''s', t.tgname)
   FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-  WHERE t.tgrelid = subject AND t.tgtype & 1 = 1 AND p.prosrc ~* '\mtg_(table_name|relname|relid)\M'
+  WHERE t.tgrelid = target AND t.tgtype & 1 = 1 AND p.prosrc ~* '\mtg_(table_name|relname|relid)\M'
 LOOP
   RAISE WARNING '%: %', table_name, statement;
 END LOOP;
 FOR statement IN
-  SELECT format('DROP TRIGGER %I ON %s', tgname, subject) FROM pg_trigger WHERE tgrelid = subject AND NOT tgisinternal
+  SELECT format('DROP TRIGGER %I ON %s', tgname, target) FROM pg_trigger WHERE tgrelid = target AND NOT tgisinternal
 LOOP
   EXECUTE statement;
 END LOOP;

@@ -1,0 +1,35 @@
+"""From a hypertable back to the plain table it was: definitions byte for byte, rows as they are now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tsmigrate import undo
+from tsmigrate.catalog.relation import Relation
+from tsmigrate.convert.blocks import Locking, do_block, name
+from tsmigrate.sql import literal
+
+
+@dataclass(frozen=True)
+class RevertRequest:
+    table: Relation | str  # a plain string is a name that the search_path finds
+    key: undo.Key  # that of the conversion
+    locking: Locking = field(default_factory=Locking)
+
+
+def plain_table(request: RevertRequest) -> str:
+    """The block that makes the hypertable a plain table again.
+
+    The rows move into a new table of the same name, and everything the catalogs know of the hypertable is said of the
+    new one, dependents included; then the catalogs are asked again, and a difference, or something that still needs
+    the hypertable, takes everything back. What it cannot give back it refuses beforehand (`blocks.REFUSED`).
+    """
+    return do_block(
+        "plain_table",
+        goal=literal("a plain table"),
+        target="c.relation",
+        table=literal(name(request.table)),
+        lock_timeout=literal(str(request.locking.timeout_ms)),
+        lock_retries=str(request.locking.retries),
+        recall=undo.recall(request.key, "remembered"),
+    )

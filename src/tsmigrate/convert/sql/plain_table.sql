@@ -1,0 +1,82 @@
+DECLARE
+  table_name text := {{table}};
+  target regclass := to_regclass(table_name);
+  facts record;
+  time_column name;
+  extension_there bool := EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb');
+  reasons text[] := '{}';
+  mends text[] := '{}';
+  found_reasons text[];
+  found_mends text[];
+  remembered jsonb;
+  callers_lock_timeout text := current_setting('lock_timeout');
+  callers_path text := current_setting('search_path');
+  callers_check_bodies text := current_setting('check_function_bodies');
+  callers_tablespace text := current_setting('default_tablespace');
+  forced bool;
+  -- What depends on the table
+  doomed_relations oid[];   -- views and materialized views that are dropped and made anew, those they depend on first
+  doomed_functions oid[];
+  doomed_names text[];      -- both, in the order in which they are made
+  relations oid[];          -- whose definitions are kept: the table, its identity sequences and doomed_relations
+  relation_names text[];
+  function_names text[];
+  unwanted_indexes oid[];   -- added by create_hypertable
+  detaching text[];
+  repointing text[];
+  -- Definitions: statements with the place in which each is run
+  ranks int[];
+  definitions text[];
+  definitions_before text[];
+  said_otherwise text;
+  statement text;
+  number int;
+  hold name;
+  held text;
+  full_name text;
+  column_list text;
+  identity record;
+  counted bigint;
+  checksum numeric;
+  counted_before bigint;
+  checksum_before numeric;
+BEGIN
+  {{revert_preflight}}
+
+  -- Deferred checks that are pending would stop the change of the table (55006).
+  SET CONSTRAINTS ALL IMMEDIATE;
+  {{lock}}
+  -- Definitions are written, and dependents found, with every name in full.
+  PERFORM set_config('search_path', '', true);
+  {{find_dependents}}
+  PERFORM set_config('search_path', callers_path, true);
+  {{refuse}}
+
+  SELECT relforcerowsecurity INTO forced FROM pg_class WHERE oid = target;
+  IF forced THEN
+    EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', target);
+  END IF;
+  {{rows}}
+  counted_before := counted;
+  checksum_before := checksum;
+
+  PERFORM set_config('search_path', '', true);
+  PERFORM set_config('check_function_bodies', 'off', true);
+  full_name := target::text;
+  {{recall}}
+  {{find_unwanted_indexes}}
+  {{capture}}
+
+  {{move_rows}}
+
+  {{verify}}
+
+  {{apply_memory}}
+  IF forced THEN
+    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', full_name);
+  END IF;
+  PERFORM set_config('search_path', callers_path, true);
+  PERFORM set_config('check_function_bodies', callers_check_bodies, true);
+  PERFORM set_config('default_tablespace', callers_tablespace, true);
+  PERFORM set_config('lock_timeout', callers_lock_timeout, true);
+END
