@@ -19,6 +19,7 @@ from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.sequences import of_sequences
 from tsmigrate.catalog.snapshot import Snapshot, difference
 from tsmigrate.convert.blocks import REFUSED
+from tsmigrate.convert.in_place import HashDimension
 from tsmigrate.sql import raw
 
 NASTY = (Path(__file__).parent / "nasty.sql").read_text()
@@ -212,6 +213,13 @@ REFUSALS: dict[str, tuple[str, list[str], str]] = {
         ["default value for column x of table public.other depends on function"],
         "Drop it first",
     ),
+    "foreign keys that sleep": (
+        """CREATE TABLE site (id int PRIMARY KEY); CREATE TABLE child (id int, ts timestamptz);
+           ALTER TABLE readings ADD CONSTRAINT at_site FOREIGN KEY (v) REFERENCES site NOT VALID;
+           ALTER TABLE site DISABLE TRIGGER ALL""",
+        ["behind its foreign key at_site are not all enabled"],
+        "ENABLE TRIGGER ALL",
+    ),
     "grants by others": (
         """GRANT SELECT ON readings TO tsmigrate_reader WITH GRANT OPTION; SET ROLE tsmigrate_reader;
            GRANT SELECT ON readings TO PUBLIC; RESET ROLE""",
@@ -367,3 +375,17 @@ def test_an_unlogged_table_and_a_trigger_disabled_since_stay_so(edition: Edition
     session.run("ALTER TABLE readings DISABLE TRIGGER t", plain())
     assert session.value("SELECT relpersistence FROM pg_class WHERE oid = 'readings'::regclass") == "u"
     assert session.value("SELECT tgenabled FROM pg_trigger WHERE tgname = 't'") == "D"
+
+
+def test_a_second_dimension_and_integer_time_leave_nothing_behind(session: Session, take: Take) -> None:
+    session.run(
+        "CREATE TABLE readings (ts bigint, device int)",
+        "INSERT INTO readings SELECT n, n % 5 FROM generate_series(1, 100) n",
+    )
+    there_and_back(
+        session,
+        take,
+        "INSERT INTO readings VALUES (1000, 1)",
+        interval=50,
+        hash_dimension=HashDimension("device", 3),
+    )
