@@ -1,18 +1,4 @@
-{{rows}}
-IF (counted, checksum) IS DISTINCT FROM (counted_before, checksum_before) THEN
-  RAISE EXCEPTION USING ERRCODE = {{mismatch}},
-    MESSAGE = format('%s had %s rows (checksum %s) as a hypertable and as a plain table would have %s (checksum %s)',
-                     table_name, counted_before, checksum_before, counted, checksum),
-    HINT = 'Nothing was changed: the transaction is rolled back. Look for what alters or drops rows on their way.';
-END IF;
-
 -- What the catalogs say of the new objects must be what they said of the old.
-PERFORM set_config('search_path', '', true);
-relations := ARRAY(SELECT name::regclass FROM unnest(relation_names) WITH ORDINALITY AS r (name, place) ORDER BY place);
-doomed_functions := ARRAY(SELECT name::regprocedure FROM unnest(function_names) WITH ORDINALITY AS f (name, place) ORDER BY place);
-unwanted_indexes := '{}';
-definitions_before := definitions;
-{{capture}}
 -- As sets: column numbers, which order some of them, close up where columns were dropped.
 SELECT string_agg(sign || line, E'\n') INTO said_otherwise
 FROM ((SELECT '- ' AS sign, unnest(definitions_before) AS line EXCEPT ALL SELECT '- ', unnest(definitions))
