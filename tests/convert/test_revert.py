@@ -389,3 +389,13 @@ def test_a_second_dimension_and_integer_time_leave_nothing_behind(session: Sessi
         interval=50,
         hash_dimension=HashDimension("device", 3),
     )
+
+
+def test_a_name_that_holds_a_newline_is_remembered_as_it_is(session: Session, take: Take) -> None:
+    table = Relation("public", "two\n  lines")
+    session.run(f"CREATE TABLE {table} (ts timestamptz)")
+    before = take()
+    session.run(block(table))
+    assert session.rows("SELECT subject FROM tsmigrate.undo") == [(str(table),)]
+    session.run(plain(table))
+    assert_same(before, take())
