@@ -43,6 +43,7 @@ GRANT USAGE ON SEQUENCE :identity TO tsmigrate_reader;
 INSERT INTO :t (ts, amount, spot, parent, span, doc)
 SELECT '2026-01-01'::timestamptz + n * interval '1 hour', 1 + n / 7.0, point(n, n), n % 10, tstzrange(NULL, now()), '{"a": 1}'
 FROM generate_series(1, :count) n;
+SET CONSTRAINTS ALL IMMEDIATE;
 
 CREATE INDEX "partial" ON :t USING brin (ts) WITH (pages_per_range = 64) WHERE amount > 5;
 CREATE INDEX expression ON :t (lower("per cent %s :colon 'quote' ""double""") text_pattern_ops, ts DESC NULLS LAST) INCLUDE (amount);
@@ -83,7 +84,7 @@ COMMENT ON COLUMN :t.amount IS 'how much';
 GRANT SELECT, INSERT ON :t TO PUBLIC;
 GRANT UPDATE, DELETE ON :t TO tsmigrate_reader WITH GRANT OPTION;
 GRANT UPDATE (amount), SELECT (id, ts) ON :t TO tsmigrate_reader;
-REVOKE TRIGGER ON :t FROM CURRENT_USER;
+REVOKE REFERENCES ON :t FROM CURRENT_USER;
 
 -- What depends on it
 CREATE TABLE "o""dd".other (id bigint, mood text);

@@ -441,6 +441,7 @@ def test_pending_deferred_checks_do_not_stand_in_the_way(session: Session) -> No
     session.run(
         "CREATE TABLE parent (id int PRIMARY KEY)",
         "CREATE TABLE readings (ts date, parent int REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+        "ALTER TABLE readings ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
     )
     session.run("INSERT INTO parent VALUES (1)", "INSERT INTO readings VALUES ('2026-01-01', 1)", block())
 

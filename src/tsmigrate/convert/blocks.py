@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -16,7 +17,8 @@ from tsmigrate.sql import dollar_quoted, identifier, literal
 REFUSED = "TSM01"  # nothing was changed; the message holds every reason, the hint how to mend each
 MISMATCH = "TSM02"  # rows differ after the move: it is rolled back
 
-_PLACE = re.compile(r"^(?P<indent> *)(?P<line>\{\{(?P<whole>\w+)\}\})$|\{\{(?P<part>\w+)\}\}", re.MULTILINE)
+_PIECE = re.compile(r"^(?P<indent> *)\{\{(?P<piece>\w+)\}\}$", re.MULTILINE)
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
 @dataclass(frozen=True)
@@ -48,20 +50,21 @@ def do_block(piece: str, **values: str) -> str:
         "fixed_names": _array(list(FIXED), "text[]"),
         "fixed_values": _array(list(FIXED.values()), "text[]"),
     }
-    return f"DO {dollar_quoted(chr(10) + _filled(piece, common | values))};"
+    text = _expanded(piece, common.keys() | values.keys())
+    return f"DO {dollar_quoted(chr(10) + _PLACE.sub(lambda place: (common | values)[place[1]], text))};"
 
 
-def _filled(piece: str, values: dict[str, str]) -> str:
-    text = files(__package__).joinpath("sql", f"{piece}.sql").read_text(encoding="utf-8")
+def _expanded(piece: str, values: Set[str]) -> str:
+    """The piece with others in their places, indented; `values` come later, as a literal may hold a newline."""
 
     def fill(place: re.Match[str]) -> str:
-        key = place["whole"] or place["part"]
-        content = values[key] if key in values else _filled(key, values)
-        if place["part"]:
-            return content
-        return "\n".join(place["indent"] + line if line else "" for line in content.rstrip("\n").split("\n"))
+        if place["piece"] in values:
+            return place[0]
+        content = _expanded(place["piece"], values).rstrip("\n")
+        return "\n".join(place["indent"] + line if line else "" for line in content.split("\n"))
 
-    return _PLACE.sub(fill, text)
+    text = files(__package__).joinpath("sql", f"{piece}.sql").read_text(encoding="utf-8")
+    return _PIECE.sub(fill, text)
 
 
 def _array(values: list[str], kind: str) -> str:

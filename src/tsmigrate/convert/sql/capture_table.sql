@@ -22,12 +22,12 @@ SELECT 10, 0::bigint, format('CREATE %sTABLE %s (%s) USING %I%s%s',
           LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
          m.amname,
-         (SELECT format(' WITH (%s)', string_agg(format('%s = %L', name, value), ', ' ORDER BY name))
-          FROM (SELECT option_name, option_value FROM pg_options_to_table(c.reloptions)
+         (SELECT format(' WITH (%s)', string_agg(format('%s = %L', name, value), ', ' ORDER BY of_toast, place))
+          FROM (SELECT false, option_name, option_value, ordinality FROM pg_options_to_table(c.reloptions) WITH ORDINALITY
                 UNION ALL
-                SELECT 'toast.' || option_name, option_value
-                FROM pg_class toast, pg_options_to_table(toast.reloptions) WHERE toast.oid = c.reltoastrelid
-               ) AS options (name, value)
+                SELECT true, 'toast.' || option_name, option_value, ordinality
+                FROM pg_class toast, pg_options_to_table(toast.reloptions) WITH ORDINALITY WHERE toast.oid = c.reltoastrelid
+               ) AS options (of_toast, name, value, place)
           HAVING count(*) > 0),
          (SELECT format(' TABLESPACE %I', spcname) FROM pg_tablespace WHERE oid = c.reltablespace))
 FROM pg_class c JOIN pg_am m ON m.oid = c.relam WHERE c.oid = target
@@ -46,8 +46,9 @@ CROSS JOIN LATERAL (
   SELECT 'STATISTICS ' || (to_jsonb(a) ->> 'attstattarget') WHERE (to_jsonb(a) ->> 'attstattarget')::int >= 0
   UNION ALL
   -- PostgreSQL 15.20 stores a pg_attver of its own there.
-  SELECT format('(%s = %L)', option_name, option_value) FROM pg_options_to_table(a.attoptions)
-  WHERE option_name IN ('n_distinct', 'n_distinct_inherited')
+  SELECT format('(%s)', string_agg(format('%s = %L', option_name, option_value), ', ' ORDER BY ordinality))
+  FROM pg_options_to_table(a.attoptions) WITH ORDINALITY
+  WHERE option_name IN ('n_distinct', 'n_distinct_inherited') HAVING count(*) > 0
 ) AS settings (setting)
 WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'm')
 UNION ALL

@@ -115,6 +115,19 @@ WHERE NOT pg_has_role(owner, 'USAGE');
 reasons := reasons || found_reasons;
 mends := mends || array_fill('Run it as a member of the owning role too.'::text, ARRAY[coalesce(cardinality(found_reasons), 0)]);
 
+SELECT array_agg(DISTINCT format('%s carries security labels or goes with an extension', what)) INTO found_reasons
+FROM (
+  SELECT pg_describe_object(classoid, objoid, 0) FROM pg_seclabel
+  WHERE classoid = 'pg_class'::regclass AND objoid = ANY (doomed_relations)
+     OR classoid = 'pg_proc'::regclass AND objoid = ANY (doomed_functions)
+  UNION ALL
+  SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
+  WHERE classid = 'pg_class'::regclass AND objid = ANY (doomed_relations || ARRAY[target::oid]) AND deptype IN ('x', 'e')
+     OR classid = 'pg_proc'::regclass AND objid = ANY (doomed_functions) AND deptype = 'e'
+) AS marked (what);
+reasons := reasons || found_reasons;
+mends := mends || array_fill('Drop it first, and create it again afterwards.'::text, ARRAY[coalesce(cardinality(found_reasons), 0)]);
+
 -- A grant can be made again only by the role that made it.
 relations := ARRAY[target::oid] || doomed_relations || ARRAY(
   SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass

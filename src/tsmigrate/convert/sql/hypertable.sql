@@ -39,11 +39,10 @@ DECLARE
   triggers_kept_off text[] := '{}';
   remembered jsonb;
 BEGIN
-  {{preflight}}
-  {{refuse}}
-
   -- Deferred checks that are pending would stop the change of the table (55006).
   SET CONSTRAINTS ALL IMMEDIATE;
+  {{preflight}}
+  {{refuse}}
 
   {{rows}}
   counted_before := counted;

@@ -65,11 +65,17 @@ BEGIN
   full_name := target::text;
   {{recall}}
   {{find_unwanted_indexes}}
-  {{capture}}
+  -- Twice: of the hypertable, to make the plain table by; and of the plain table, to compare.
+  FOR pass IN 1 .. 2 LOOP
+    {{capture}}
+    IF pass = 1 THEN
+      definitions_before := definitions;
+      {{move_rows}}
 
-  {{move_rows}}
-
-  {{verify}}
+      {{verify_rows}}
+    END IF;
+  END LOOP;
+  {{verify_definitions}}
 
   {{apply_memory}}
   IF forced THEN

@@ -152,6 +152,12 @@ IF target IS NOT NULL THEN
     FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
     WHERE r.prrelid = target AND NOT pg_has_role(p.pubowner, 'USAGE')
     UNION ALL
+    -- An owner can have revoked its own rights.
+    SELECT 5, format('%I has no right to %s on it', current_user, needed),
+           format('GRANT %s ON %s TO %I', needed, target, current_user)
+    FROM unnest(ARRAY['INSERT', 'TRUNCATE', 'TRIGGER']) AS needed
+    WHERE facts.relkind = 'r' AND facts.owned AND NOT has_table_privilege(target, needed)
+    UNION ALL
     SELECT 6, 'the transaction does not read what others commit meanwhile (it is not READ COMMITTED)',
            'Run it in a READ COMMITTED transaction.'
     WHERE current_setting('transaction_isolation') <> 'read committed'

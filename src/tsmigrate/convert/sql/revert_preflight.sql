@@ -80,6 +80,12 @@ FROM (
   SELECT 8, 'it carries security labels, which are not given back', 'Remove them first, and set them again afterwards.'
   WHERE EXISTS (SELECT FROM pg_seclabel WHERE classoid = 'pg_class'::regclass AND objoid = target)
   UNION ALL
+  SELECT 8, format('the triggers behind its foreign key %I are not all enabled, which is not given back', k.conname),
+         'Enable them first: ALTER TABLE … ENABLE TRIGGER ALL.'
+  FROM pg_constraint k
+  WHERE k.contype = 'f' AND k.conparentid = 0 AND target IN (k.conrelid, k.confrelid)
+    AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O')
+  UNION ALL
   SELECT 9, 'the transaction does not read what others commit meanwhile (it is not READ COMMITTED)',
          'Run it in a READ COMMITTED transaction.'
   WHERE current_setting('transaction_isolation') <> 'read committed'
