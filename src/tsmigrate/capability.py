@@ -124,9 +124,6 @@ REQUIREMENTS: dict[str, Requirement] = {
     # Before 2.21.1 a foreign key into a hypertable fails its checks from the sixth row on.
     "widen_foreign_key": Requirement(since=Version(2, 21, 1), instead="op.drop_foreign_key_to"),
     "partition_by_uuid": Requirement(since=Version(2, 22)),
-    "disable_trigger_on_hypertable": Requirement(
-        since=Version(2, 27), instead="drop the trigger and create it again when it is wanted"
-    ),
     "set_columnstore": _COMMUNITY,
     "add_columnstore_policy": _COMMUNITY,
     "compress_chunks": _COMMUNITY,

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from textwrap import dedent, indent
 
 from tsmigrate.sql import dollar_quoted, literal
 
 REFUSED = "TSM01"
-"""The SQLSTATE of a refusal of ours; env.py's connection turns it into one line with its mend."""
+"""The SQLSTATE of a refusal of ours: nothing was changed, the message says why and the hint how to mend it.
+
+PostgreSQL keeps classes that begin with I to Z for such use."""
 
 
 def do_block(template: str, **pieces: str) -> str:
-    """A DO statement from a template in which `@name` stands for a piece.
+    """A DO statement from a template with pieces; see `assemble`."""
+    return as_do(assemble(template, **pieces))
 
-    A piece alone on its line is indented as the line is, so that what a DBA reads looks written by hand.
-    """
-    return f"DO {dollar_quoted(chr(10) + assemble(template, **pieces) + chr(10))};"
+
+def as_do(body: str) -> str:
+    return f"DO {dollar_quoted(chr(10) + body + chr(10))};"
 
 
 def assemble(template: str, **pieces: str) -> str:
-    """`template` with its `@name`s filled in, once: what a piece holds is not looked at again."""
+    """`template` with each `{{name}}` replaced by its piece, once: what a piece holds is not looked at again.
 
-    def fill(found: re.Match[str]) -> str:
-        if found["alone"]:
-            piece = pieces[found["alone"]].strip("\n")
-            return indent(piece, found["indent"]) + "\n" if piece else ""
-        return pieces[found["within"]]
-
-    return _PLACE.sub(fill, dedent(template).strip()).rstrip("\n")
+    A piece alone on its line is indented as the line is, so that what a DBA reads looks written by hand; an empty one
+    leaves no line.
+    """
+    return fill(dedent(template).strip(), pieces.__getitem__)
 
 
-_PLACE = re.compile(r"^(?P<indent> *)@(?P<alone>\w+)(?:\n|\Z)|@(?P<within>\w+)", re.MULTILINE)
+def fill(template: str, piece: Callable[[str], str]) -> str:
+    """As `assemble`, with the pieces found by a function."""
+
+    def replace(found: re.Match[str]) -> str:
+        if found["within"]:
+            return piece(found["within"])
+        text = piece(found["alone"]).strip("\n")
+        return indent(text, found["indent"]) + "\n" if text else ""
+
+    return _PLACE.sub(replace, template).rstrip("\n")
+
+
+_PLACE = re.compile(r"^(?P<indent> *)\{\{(?P<alone>\w+)\}\}(?:\n|\Z)|\{\{(?P<within>\w+)\}\}", re.MULTILINE)
 
 
 def refuse(message: str, mend: str) -> str:
@@ -43,8 +56,8 @@ def require_table(subject: str) -> str:
     """Refuse where there is no table of that (quoted) name."""
     return assemble(
         """
-        IF to_regclass(@table) IS NULL THEN
-          @missing
+        IF to_regclass({{table}}) IS NULL THEN
+          {{missing}}
         END IF;
         """,
         table=literal(subject),
@@ -61,15 +74,15 @@ def lock(subject: str, mode: str, *, timeout_ms: int, retries: int, and_those: s
     return assemble(
         """
         SET CONSTRAINTS ALL IMMEDIATE;
-        PERFORM set_config('lock_timeout', '@timeout', true);
-        FOR attempt IN 0..@retries LOOP
+        PERFORM set_config('lock_timeout', '{{timeout}}', true);
+        FOR attempt IN 0..{{retries}} LOOP
           BEGIN
-            LOCK TABLE @table IN @mode MODE;
-            @others
+            LOCK TABLE {{table}} IN {{mode}} MODE;
+            {{others}}
             EXIT;
           EXCEPTION WHEN lock_not_available THEN
-            IF attempt = @retries THEN
-              @busy
+            IF attempt = {{retries}} THEN
+              {{busy}}
             END IF;
             PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 5));
           END;
@@ -92,8 +105,8 @@ def _lock_those(query: str, mode: str) -> str:
         DECLARE
           other text;
         BEGIN
-          FOR other IN @query LOOP
-            EXECUTE format('LOCK TABLE %s IN @mode MODE', other);
+          FOR other IN {{query}} LOOP
+            EXECUTE format('LOCK TABLE %s IN {{mode}} MODE', other);
           END LOOP;
         END;
         """,

@@ -44,7 +44,7 @@ def remember(key: Key, definition: str) -> str:
           );
         END IF;
         INSERT INTO tsmigrate.undo (revision, operation, subject, definition)
-        VALUES (@revision, @operation, @subject, @definition);
+        VALUES ({{revision}}, {{operation}}, {{subject}}, {{definition}});
         """,
         revision=literal(key.revision),
         operation=literal(key.operation),
@@ -57,9 +57,9 @@ def recall(key: Key, variable: str) -> str:
     """Read the row into `variable` (jsonb), NULL where there is none, and delete it."""
     return assemble(
         """
-        @variable := NULL;
+        {{variable}} := NULL;
         IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
-          DELETE FROM tsmigrate.undo WHERE @condition RETURNING definition INTO @variable;
+          DELETE FROM tsmigrate.undo WHERE {{condition}} RETURNING definition INTO {{variable}};
           IF NOT EXISTS (SELECT FROM tsmigrate.undo) THEN
             DROP TABLE tsmigrate.undo;
             IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'tsmigrate'::regnamespace) THEN
@@ -78,8 +78,8 @@ def insist(variable: str, key: Key) -> str:
     message = literal(f"tsmigrate.undo has no row of {key.operation} on {key.subject} in revision {key.revision}")
     return assemble(
         """
-        IF @variable IS NULL THEN
-          @lost
+        IF {{variable}} IS NULL THEN
+          {{lost}}
         END IF;
         """,
         variable=variable,

@@ -14,9 +14,10 @@ from tsmigrate import connect
 from tsmigrate.catalog import checksum
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.snapshot import Snapshot
-from tsmigrate.convert.blocks import MISMATCH, REFUSED, Locking
+from tsmigrate.convert.blocks import MISMATCH, Locking
 from tsmigrate.convert.in_place import HashDimension
 from tsmigrate.errors import UsageError
+from tsmigrate.plpgsql import REFUSED
 from tsmigrate.sql import raw
 
 READINGS = """

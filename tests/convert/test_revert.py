@@ -18,8 +18,8 @@ from tsmigrate.catalog import checksum
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.sequences import of_sequences
 from tsmigrate.catalog.snapshot import Snapshot, difference
-from tsmigrate.convert.blocks import REFUSED
 from tsmigrate.convert.in_place import HashDimension
+from tsmigrate.plpgsql import REFUSED
 from tsmigrate.sql import raw
 
 NASTY = (Path(__file__).parent / "nasty.sql").read_text()

@@ -195,6 +195,7 @@ def test_old_and_updatable_versions_are_told_apart(asked: Server) -> None:
     assert severity_of("extension", having(new, new)) is Severity.OK
     assert severity_of("extension files", having(old, old)) is Severity.BLOCKER
     assert severity_of("postgres", replace(asked, postgres=Version(13))) is Severity.BLOCKER
+    assert severity_of("postgres", replace(asked, postgres=Version(18))) is Severity.WARNING
     assert severity_of("postgres", replace(asked, read_only=True)) is Severity.BLOCKER
 
 

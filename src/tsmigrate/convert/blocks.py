@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -11,14 +10,11 @@ from tsmigrate.catalog.checksum import HASHED_AS_THEY_ARE
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.session import FIXED
 from tsmigrate.errors import UsageError
-from tsmigrate.sql import dollar_quoted, identifier, literal
+from tsmigrate.plpgsql import REFUSED, as_do, fill
+from tsmigrate.sql import identifier, literal
 
-# PostgreSQL keeps classes that begin with I to Z for such use.
-REFUSED = "TSM01"  # nothing was changed; the message holds every reason, the hint how to mend each
-MISMATCH = "TSM02"  # rows differ after the move: it is rolled back
-
-_PIECE = re.compile(r"^(?P<indent> *)\{\{(?P<piece>\w+)\}\}$", re.MULTILINE)
-_PLACE = re.compile(r"\{\{(\w+)\}\}")
+MISMATCH = "TSM02"
+"""The SQLSTATE of a move after which rows or definitions differ: it is rolled back."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +46,13 @@ def do_block(piece: str, **values: str) -> str:
         "fixed_names": _array(list(FIXED), "text[]"),
         "fixed_values": _array(list(FIXED.values()), "text[]"),
     }
-    text = _expanded(piece, common.keys() | values.keys())
-    return f"DO {dollar_quoted(chr(10) + _PLACE.sub(lambda place: (common | values)[place[1]], text))};"
+    return as_do(_expanded(piece, common | values))
 
 
-def _expanded(piece: str, values: Set[str]) -> str:
-    """The piece with others in their places, indented; `values` come later, as a literal may hold a newline."""
-
-    def fill(place: re.Match[str]) -> str:
-        if place["piece"] in values:
-            return place[0]
-        content = _expanded(place["piece"], values).rstrip("\n")
-        return "\n".join(place["indent"] + line if line else "" for line in content.split("\n"))
-
+def _expanded(piece: str, values: Mapping[str, str]) -> str:
+    """The piece with values and other pieces in their places."""
     text = files(__package__).joinpath("sql", f"{piece}.sql").read_text(encoding="utf-8")
-    return _PIECE.sub(fill, text)
+    return fill(text, lambda name: values[name] if name in values else _expanded(name, values))
 
 
 def _array(values: list[str], kind: str) -> str:

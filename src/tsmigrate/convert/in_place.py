@@ -34,10 +34,10 @@ class HypertableRequest:
 def hypertable(request: HypertableRequest) -> str:
     """The block that makes the table a hypertable.
 
-    It refuses before any change, with all reasons at once (SQLSTATE `blocks.REFUSED`); it counts and checksums the rows
-    before and after, and takes everything back where they differ (`blocks.MISMATCH`). Triggers do not see the rows move
-    and have their enabled state afterwards; those that cannot be disabled on this version's hypertables, and what else
-    only the plain table can have, go to `tsmigrate.undo` for `revert.plain_table`.
+    It refuses before any change, with all reasons at once (SQLSTATE `plpgsql.REFUSED`); it counts and checksums the
+    rows before and after, and takes everything back where they differ (`blocks.MISMATCH`). Triggers do not see the rows
+    move and have their enabled state afterwards; disabled ones stay off the hypertable, because a chunk made later
+    would enable them, and wait in `tsmigrate.undo` for `revert.plain_table`, with what else only a plain table can have.
     """
     spread = request.hash_dimension
     return do_block(

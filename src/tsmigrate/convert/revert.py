@@ -22,7 +22,7 @@ def plain_table(request: RevertRequest) -> str:
 
     The rows move into a new table of the same name, and everything the catalogs know of the hypertable is said of the
     new one, dependents included; then the catalogs are asked again, and a difference, or something that still needs
-    the hypertable, takes everything back. What it cannot give back it refuses beforehand (`blocks.REFUSED`).
+    the hypertable, takes everything back. What it cannot give back it refuses beforehand (`plpgsql.REFUSED`).
     """
     return do_block(
         "plain_table",

@@ -11,6 +11,7 @@ from tsmigrate.finding import Finding, Severity
 Check = Callable[[Server], Finding]
 
 OLDEST_POSTGRES = Version(14)
+NEWER_THAN_TRIED = Version(18)
 LOCKS_PER_CHUNK = 7  # the chunk, its TOAST table and index, and four indexes
 CHUNKS_TO_HAVE_ROOM_FOR = 1000
 MEBIBYTE = 1024 * 1024
@@ -51,6 +52,14 @@ def postgres(server: Server) -> Finding:
             f"{seen}, read-only",
             why="a standby, or default_transaction_read_only is on: nothing can be migrated here",
             mend="name the primary server in the URL",
+        )
+    if server.postgres >= NEWER_THAN_TRIED:
+        return Finding(
+            "postgres",
+            Severity.WARNING,
+            seen,
+            why="tables cannot be converted there yet: the way back would lose the names of NOT NULL constraints",
+            mend=f"use PostgreSQL {NEWER_THAN_TRIED.major - 1} or earlier for now",
         )
     return Finding("postgres", Severity.OK, seen)
 

@@ -20,15 +20,15 @@ def _prepare(subject: str, run: Run) -> str:
     """Lock the table and read its first dimension into the record `dimension`."""
     return assemble(
         """
-        @require_table
-        @lock
+        {{require_table}}
+        {{lock}}
         SELECT d.time_interval, d.integer_interval INTO dimension
           FROM timescaledb_information.dimensions d
           JOIN pg_namespace n ON n.nspname = d.hypertable_schema
           JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = d.hypertable_name
-         WHERE c.oid = @table::regclass AND d.dimension_number = 1;
+         WHERE c.oid = {{table}}::regclass AND d.dimension_number = 1;
         IF dimension IS NULL THEN
-          @not_a_hypertable
+          {{not_a_hypertable}}
         END IF;
         """,
         require_table=require_table(subject),
@@ -44,15 +44,15 @@ def _apply(subject: str, interval: str) -> str:
         """
         -- TimescaleDB 2.19 accepts zero and negative intervals.
         IF dimension.integer_interval IS NULL THEN
-          IF (@interval)::interval <= interval '0' THEN
-            @not_positive
+          IF ({{interval}})::interval <= interval '0' THEN
+            {{not_positive}}
           END IF;
-          PERFORM set_chunk_time_interval(@table::regclass, (@interval)::interval);
+          PERFORM set_chunk_time_interval({{table}}::regclass, ({{interval}})::interval);
         ELSE
-          IF (@interval)::bigint <= 0 THEN
-            @not_positive
+          IF ({{interval}})::bigint <= 0 THEN
+            {{not_positive}}
           END IF;
-          PERFORM set_chunk_time_interval(@table::regclass, (@interval)::bigint);
+          PERFORM set_chunk_time_interval({{table}}::regclass, ({{interval}})::bigint);
         END IF;
         """,
         table=literal(subject),
@@ -92,9 +92,9 @@ class SetChunkInterval(TableOperation):
                 DECLARE
                   dimension record;
                 BEGIN
-                  @prepare
-                  @remember
-                  @apply
+                  {{prepare}}
+                  {{remember}}
+                  {{apply}}
                 END
                 """,
                 prepare=_prepare(self.subject, run),
@@ -134,10 +134,10 @@ class RestoreChunkInterval(TableOperation):
                   dimension record;
                   before jsonb;
                 BEGIN
-                  @prepare
-                  @recall
-                  @insist
-                  @apply
+                  {{prepare}}
+                  {{recall}}
+                  {{insist}}
+                  {{apply}}
                 END
                 """,
                 prepare=_prepare(self.subject, run),

@@ -39,11 +39,11 @@ class CreateTimescaledbExtension(Operation):
                 """
                 BEGIN
                   IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
-                    @it_was_there
+                    {{it_was_there}}
                   ELSIF NOT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb') THEN
-                    @no_files
+                    {{no_files}}
                   ELSIF NOT EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.max_background_workers') THEN
-                    @not_preloaded
+                    {{not_preloaded}}
                   ELSE
                     CREATE EXTENSION timescaledb;
                   END IF;
@@ -88,12 +88,12 @@ class DropTimescaledbExtension(Operation):
                   was_there jsonb;
                   hypertables text;
                 BEGIN
-                  @recall
+                  {{recall}}
                   IF was_there IS NULL AND EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
                     SELECT string_agg(format('%I.%I', hypertable_schema, hypertable_name), ', ')
                       INTO hypertables FROM timescaledb_information.hypertables;
                     IF hypertables IS NOT NULL THEN
-                      @some_left
+                      {{some_left}}
                     END IF;
                     DROP EXTENSION timescaledb RESTRICT;
                   END IF;

@@ -21,7 +21,7 @@ SELECT format('%I.%I', n.nspname, c.relname) AS child, k.conname AS name, pg_get
   FROM pg_constraint k
   JOIN pg_class c ON c.oid = k.conrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE k.contype = 'f' AND k.confrelid = @table::regclass AND k.conparentid = 0
+ WHERE k.contype = 'f' AND k.confrelid = {{table}}::regclass AND k.conparentid = 0
  ORDER BY 1, 2"""
 
 
@@ -50,15 +50,15 @@ class DropForeignKeyTo(TableOperation):
                   found record;
                   remembered jsonb;
                 BEGIN
-                  @require_table
-                  @lock
+                  {{require_table}}
+                  {{lock}}
                   SELECT jsonb_agg(to_jsonb(k)) INTO remembered FROM (
-                    @inbound
+                    {{inbound}}
                   ) k;
                   IF remembered IS NULL THEN
-                    @none
+                    {{none}}
                   END IF;
-                  @remember
+                  {{remember}}
                   FOR found IN
                     SELECT * FROM jsonb_to_recordset(remembered) AS k(child text, name text)
                   LOOP
@@ -107,10 +107,10 @@ class RestoreForeignKeysTo(TableOperation):
                   found record;
                   remembered jsonb;
                 BEGIN
-                  @require_table
-                  @lock
-                  @recall
-                  @insist
+                  {{require_table}}
+                  {{lock}}
+                  {{recall}}
+                  {{insist}}
                   FOR found IN
                     SELECT * FROM jsonb_to_recordset(remembered)
                       AS k(child text, name text, definition text, comment text)
@@ -118,7 +118,7 @@ class RestoreForeignKeysTo(TableOperation):
                     BEGIN
                       EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', found.child, found.name, found.definition);
                     EXCEPTION WHEN foreign_key_violation THEN
-                      @orphans
+                      {{orphans}}
                     END;
                     IF found.comment IS NOT NULL THEN
                       EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', found.name, found.child, found.comment);

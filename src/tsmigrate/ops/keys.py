@@ -31,23 +31,23 @@ SELECT k.conname AS name, k.conindid AS index_oid, k.condeferrable AS is_deferra
   JOIN pg_index i ON i.indexrelid = k.conindid
   JOIN pg_class c ON c.oid = k.conindid
   LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
- WHERE k.conrelid = @table::regclass AND @condition;
+ WHERE k.conrelid = {{table}}::regclass AND {{condition}};
 IF key IS NULL OR key.name IS NULL THEN
-  @no_key
+  {{no_key}}
 END IF;"""
 
 _AFTER_ADDING = """\
-IF @key.comment IS NOT NULL THEN
-  EXECUTE format('COMMENT ON CONSTRAINT %I ON @table IS %L', @key.name, @key.comment);
+IF {{key}}.comment IS NOT NULL THEN
+  EXECUTE format('COMMENT ON CONSTRAINT %I ON {{table}} IS %L', {{key}}.name, {{key}}.comment);
 END IF;
-IF @key.index_comment IS NOT NULL THEN
-  EXECUTE format('COMMENT ON INDEX %s IS %L', @index::regclass, @key.index_comment);
+IF {{key}}.index_comment IS NOT NULL THEN
+  EXECUTE format('COMMENT ON INDEX %s IS %L', {{index}}::regclass, {{key}}.index_comment);
 END IF;
-IF @key.clustered THEN
-  EXECUTE format('ALTER TABLE @table CLUSTER ON %I', @key.name);
+IF {{key}}.clustered THEN
+  EXECUTE format('ALTER TABLE {{table}} CLUSTER ON %I', {{key}}.name);
 END IF;
-IF @key.identifies THEN
-  EXECUTE format('ALTER TABLE @table REPLICA IDENTITY USING INDEX %I', @key.name);
+IF {{key}}.identifies THEN
+  EXECUTE format('ALTER TABLE {{table}} REPLICA IDENTITY USING INDEX %I', {{key}}.name);
 END IF;"""
 
 _DEFERRABILITY = """\
@@ -120,25 +120,25 @@ def _widen(key: _Key, columns: Sequence[str], concurrent_index: str | None, run:
               nullable text[];
               ready text;
             BEGIN
-              @require_table
-              @lock
-              @find
-              @refusals
+              {{require_table}}
+              {{lock}}
+              {{find}}
+              {{refusals}}
               SELECT coalesce(array_agg(attname::text), '{}') INTO nullable FROM pg_attribute
-               WHERE attrelid = @table::regclass AND attname = ANY (@wanted) AND NOT attnotnull;
-              @null_check
-              @ready_index
-              @remember
+               WHERE attrelid = {{table}}::regclass AND attname = ANY ({{wanted}}) AND NOT attnotnull;
+              {{null_check}}
+              {{ready_index}}
+              {{remember}}
               BEGIN
-                EXECUTE format('ALTER TABLE @subject DROP CONSTRAINT %I', key.name);
+                EXECUTE format('ALTER TABLE {{subject}} DROP CONSTRAINT %I', key.name);
               EXCEPTION WHEN dependent_objects_still_exist THEN
                 GET STACKED DIAGNOSTICS told = PG_EXCEPTION_DETAIL;
-                @dependents
+                {{dependents}}
               END;
-              EXECUTE format('ALTER TABLE @subject ADD CONSTRAINT %I @keyword ', key.name)
-                @key_of
-                || @deferrability;
-              @after
+              EXECUTE format('ALTER TABLE {{subject}} ADD CONSTRAINT %I {{keyword}} ', key.name)
+                {{key_of}}
+                || {{deferrability}};
+              {{after}}
             END
             """,
             require_table=require_table(key.subject),
@@ -184,7 +184,7 @@ def _key_of(columns: Sequence[str], concurrent_index: str | None) -> str:
     listed = ", ".join(identifier(column) for column in columns)
     return assemble(
         """
-        || CASE WHEN key.nulls_equal THEN 'NULLS NOT DISTINCT ' ELSE '' END || @columns
+        || CASE WHEN key.nulls_equal THEN 'NULLS NOT DISTINCT ' ELSE '' END || {{columns}}
         || CASE WHEN key.options IS NULL THEN '' ELSE format(' WITH (%s)', array_to_string(key.options, ', ')) END
         || CASE WHEN key.tablespace IS NULL THEN '' ELSE format(' USING INDEX TABLESPACE %I', key.tablespace) END
         """,
@@ -195,19 +195,19 @@ def _key_of(columns: Sequence[str], concurrent_index: str | None) -> str:
 def _refuse_widening(key: _Key, wanted: str) -> str:
     return assemble(
         """
-        SELECT string_agg(quote_ident(name), ', ') INTO told FROM unnest(@wanted) AS w(name)
-         WHERE NOT EXISTS (SELECT FROM pg_attribute
-                            WHERE attrelid = @table::regclass AND attname = w.name AND attnum > 0 AND NOT attisdropped);
+        SELECT string_agg(quote_ident(name), ', ') INTO told FROM unnest({{wanted}}) AS w(name)
+         WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = {{table}}::regclass AND attname = w.name
+                                                      AND attnum > 0 AND NOT attisdropped);
         IF told IS NOT NULL THEN
-          @no_column
+          {{no_column}}
         END IF;
-        IF NOT key.columns <@ @wanted OR key.columns @> @wanted THEN
-          @not_wider
+        IF NOT key.columns <@ {{wanted}} OR key.columns @> {{wanted}} THEN
+          {{not_wider}}
         END IF;
         SELECT string_agg(format('%I of %s', conname, conrelid::regclass), ', ') INTO told
           FROM pg_constraint WHERE contype = 'f' AND conindid = key.index_oid AND conparentid = 0;
         IF told IS NOT NULL THEN
-          @pointed_at
+          {{pointed_at}}
         END IF;
         """,
         wanted=wanted,
@@ -229,11 +229,11 @@ def _refuse_nulls(key: _Key) -> str:
     return assemble(
         """
         IF nullable <> '{}' THEN
-          EXECUTE (SELECT 'SELECT count(*) FROM @subject WHERE '
+          EXECUTE (SELECT 'SELECT count(*) FROM {{subject}} WHERE '
                           || string_agg(format('%I IS NULL', name), ' OR ') FROM unnest(nullable) AS n(name))
             INTO number;
           IF number > 0 THEN
-            @nulls
+            {{nulls}}
           END IF;
         END IF;
         """,
@@ -255,13 +255,13 @@ def _find_ready_index(key: _Key, columns: Sequence[str], concurrent_index: str |
         """
         SELECT pg_get_indexdef(i.indexrelid) INTO ready
           FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-         WHERE i.indrelid = @table::regclass AND c.relname = @index AND i.indisunique AND i.indisvalid
+         WHERE i.indrelid = {{table}}::regclass AND c.relname = {{index}} AND i.indisunique AND i.indisvalid
            AND i.indpred IS NULL AND i.indnkeyatts = i.indnatts
            AND ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int[]) WITH ORDINALITY AS u(number, place)
                      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.number ORDER BY place)
-               = ARRAY[@listed]::text[];
+               = ARRAY[{{listed}}]::text[];
         IF ready IS NULL THEN
-          @unfit
+          {{unfit}}
         END IF;
         """,
         table=literal(key.subject),
@@ -285,16 +285,16 @@ def _narrow(key: _Key, run: Run) -> Sequence[str]:
               col text;
               tablespace_before text;
             BEGIN
-              @require_table
-              @lock
-              @recall
-              @insist
+              {{require_table}}
+              {{lock}}
+              {{recall}}
+              {{insist}}
               SELECT * INTO key FROM jsonb_to_record(remembered) AS k(
                 name text, index text, ready text, tablespace text, columns text[], nullable text[], comment text,
                 index_comment text, is_deferrable boolean, is_deferred boolean, clustered boolean, identifies boolean,
                 nulls_equal boolean);
               -- NULLs are no duplicates of each other, unless the key says so.
-              EXECUTE (SELECT format('SELECT count(*) FROM (SELECT FROM @subject WHERE %s GROUP BY %s '
+              EXECUTE (SELECT format('SELECT count(*) FROM (SELECT FROM {{subject}} WHERE %s GROUP BY %s '
                                      'HAVING count(*) > 1) d',
                                      CASE WHEN key.nulls_equal THEN 'true'
                                           ELSE string_agg(format('%I IS NOT NULL', name), ' AND ') END,
@@ -302,18 +302,18 @@ def _narrow(key: _Key, run: Run) -> Sequence[str]:
                          FROM unnest(key.columns) AS c(name))
                 INTO number;
               IF number > 0 THEN
-                @duplicates
+                {{duplicates}}
               END IF;
-              EXECUTE format('ALTER TABLE @subject DROP CONSTRAINT %I', key.name);
+              EXECUTE format('ALTER TABLE {{subject}} DROP CONSTRAINT %I', key.name);
               tablespace_before := current_setting('default_tablespace');
               PERFORM set_config('default_tablespace', coalesce(key.tablespace, ''), true);
               EXECUTE key.index;
               PERFORM set_config('default_tablespace', tablespace_before, true);
-              EXECUTE format('ALTER TABLE @subject ADD CONSTRAINT %I @keyword USING INDEX %I', key.name, key.name)
-                || @deferrability;
-              @after
+              EXECUTE format('ALTER TABLE {{subject}} ADD CONSTRAINT %I {{keyword}} USING INDEX %I', key.name, key.name)
+                || {{deferrability}};
+              {{after}}
               FOREACH col IN ARRAY key.nullable LOOP
-                EXECUTE format('ALTER TABLE @subject ALTER COLUMN %I DROP NOT NULL', col);
+                EXECUTE format('ALTER TABLE {{subject}} ALTER COLUMN %I DROP NOT NULL', col);
               END LOOP;
               IF key.ready IS NOT NULL THEN
                 EXECUTE key.ready;

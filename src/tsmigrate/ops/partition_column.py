@@ -82,19 +82,19 @@ class AddPartitionColumn(TableOperation):
                   trig record;
                   triggers jsonb;
                 BEGIN
-                  @require_table
-                  @require_parent
-                  @lock
-                  @find_type
+                  {{require_table}}
+                  {{require_parent}}
+                  {{lock}}
+                  {{find_type}}
                   -- Hidden rows would stay unfilled: better an error than that.
                   PERFORM set_config('row_security', 'off', true);
-                  EXECUTE format('ALTER TABLE @subject ADD COLUMN @column %s', kind);
-                  @triggers_off
-                  EXECUTE @fill;
-                  @orphans
-                  @triggers_on
-                  EXECUTE @set_not_null;
-                  @fill_inserts
+                  EXECUTE format('ALTER TABLE {{subject}} ADD COLUMN {{column}} %s', kind);
+                  {{triggers_off}}
+                  EXECUTE {{fill}};
+                  {{orphans}}
+                  {{triggers_on}}
+                  EXECUTE {{set_not_null}};
+                  {{fill_inserts}}
                 END
                 """,
                 require_table=require_table(self.subject),
@@ -120,18 +120,18 @@ class AddPartitionColumn(TableOperation):
         return assemble(
             """
             SELECT format_type(atttypid, atttypmod) INTO kind FROM pg_attribute
-             WHERE attrelid = @parent::regclass AND attname = @column AND attnum > 0 AND NOT attisdropped;
+             WHERE attrelid = {{parent}}::regclass AND attname = {{column}} AND attnum > 0 AND NOT attisdropped;
             IF kind IS NULL THEN
-              @no_column
+              {{no_column}}
             END IF;
             IF NOT EXISTS (
               SELECT FROM pg_index i
-               WHERE i.indrelid = @parent::regclass AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+               WHERE i.indrelid = {{parent}}::regclass AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
                  AND ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int[]) WITH ORDINALITY AS u(number, place)
                            LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.number
-                            WHERE place <= i.indnkeyatts) <@ ARRAY[@theirs]::text[]
+                            WHERE place <= i.indnkeyatts) <@ ARRAY[{{theirs}}]::text[]
             ) THEN
-              @ambiguous
+              {{ambiguous}}
             END IF;
             """,
             parent=literal(self.parent_subject),
@@ -152,10 +152,10 @@ class AddPartitionColumn(TableOperation):
         fill = f"UPDATE {self.subject} SET {column} = ({self.orphans}) WHERE {column} IS NULL"
         return assemble(
             """
-            @fill
-            EXECUTE @count INTO number;
+            {{fill}}
+            EXECUTE {{count}} INTO number;
             IF number > 0 THEN
-              @refused
+              {{refused}}
             END IF;
             """,
             fill=f"EXECUTE {literal(fill)};" if self.orphans else "",
@@ -180,8 +180,8 @@ class AddPartitionColumn(TableOperation):
         body = assemble(
             """
             BEGIN
-              IF NEW.@column IS NULL THEN
-                SELECT p.@parent_column INTO NEW.@column FROM @parent p WHERE @matches;
+              IF NEW.{{column}} IS NULL THEN
+                SELECT p.{{parent_column}} INTO NEW.{{column}} FROM {{parent}} p WHERE {{matches}};
               END IF;
               RETURN NEW;
             END
@@ -206,14 +206,14 @@ class AddPartitionColumn(TableOperation):
 
 _TRIGGERS_OFF = """\
 SELECT coalesce(jsonb_agg(jsonb_build_object('name', tgname, 'enabled', tgenabled)), '[]') INTO triggers
-  FROM pg_trigger WHERE tgrelid = @subject::regclass AND NOT tgisinternal AND tgenabled <> 'D';
+  FROM pg_trigger WHERE tgrelid = {{subject}}::regclass AND NOT tgisinternal AND tgenabled <> 'D';
 FOR trig IN SELECT * FROM jsonb_to_recordset(triggers) AS t(name text) LOOP
-  EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', @subject, trig.name);
+  EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', {{subject}}, trig.name);
 END LOOP;"""
 
 _TRIGGERS_ON = """\
 FOR trig IN SELECT * FROM jsonb_to_recordset(triggers) AS t(name text, enabled text) LOOP
-  EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', @subject,
+  EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', {{subject}},
                  CASE trig.enabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, trig.name);
 END LOOP;"""
 
@@ -244,10 +244,10 @@ class DropPartitionColumn(TableOperation):
             do_block(
                 """
                 BEGIN
-                  @require_table
-                  @lock
-                  @drop_trigger
-                  ALTER TABLE @subject DROP COLUMN @column;
+                  {{require_table}}
+                  {{lock}}
+                  {{drop_trigger}}
+                  ALTER TABLE {{subject}} DROP COLUMN {{column}};
                 END
                 """,
                 require_table=require_table(self.subject),

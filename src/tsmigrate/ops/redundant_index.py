@@ -19,7 +19,7 @@ _COVERING = """\
 SELECT string_agg(format('%I', bc.relname), ', ') INTO covering
   FROM pg_index b
   JOIN pg_class bc ON bc.oid = b.indexrelid AND bc.relam = found.method
- WHERE b.indrelid = @table::regclass AND b.indexrelid <> found.oid AND b.indisvalid AND b.indpred IS NULL
+ WHERE b.indrelid = {{table}}::regclass AND b.indexrelid <> found.oid AND b.indisvalid AND b.indpred IS NULL
    AND b.indnkeyatts >= found.keys
    AND NOT EXISTS (
      SELECT FROM generate_series(1, found.keys) place
@@ -38,7 +38,7 @@ class _RedundantIndex(TableOperation):
 
     def prepare(self, run: Run) -> str:
         locked = lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries)
-        return assemble("@require_table\n@lock", require_table=require_table(self.subject), lock=locked)
+        return assemble("{{require_table}}\n{{lock}}", require_table=require_table(self.subject), lock=locked)
 
 
 @operation
@@ -70,7 +70,7 @@ class DropRedundantIndex(_RedundantIndex):
                   found record;
                   covering text;
                 BEGIN
-                  @prepare
+                  {{prepare}}
                   SELECT i.indexrelid AS oid, c.relam AS method, i.indnkeyatts AS keys, i.indclass AS classes,
                          i.indcollation AS collations, i.indoption AS options, n.nspname AS schema,
                          i.indisunique OR i.indisexclusion OR i.indisreplident AS needed,
@@ -83,20 +83,20 @@ class DropRedundantIndex(_RedundantIndex):
                     JOIN pg_class c ON c.oid = i.indexrelid
                     JOIN pg_namespace n ON n.oid = c.relnamespace
                     LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
-                   WHERE i.indrelid = @table::regclass AND c.relname = @index;
+                   WHERE i.indrelid = {{table}}::regclass AND c.relname = {{index}};
                   IF found IS NULL OR found.oid IS NULL THEN
-                    @missing
+                    {{missing}}
                   END IF;
                   IF found.needed THEN
-                    @needed
+                    {{needed}}
                   END IF;
-                  @covering
+                  {{covering}}
                   IF covering IS NULL THEN
-                    @not_covered
+                    {{not_covered}}
                   END IF;
-                  RAISE NOTICE 'index % is covered by %', @told, covering;
-                  @remember
-                  EXECUTE format('DROP INDEX %I.%I', found.schema, @index);
+                  RAISE NOTICE 'index % is covered by %', {{told}}, covering;
+                  {{remember}}
+                  EXECUTE format('DROP INDEX %I.%I', found.schema, {{index}});
                 END
                 """,
                 prepare=self.prepare(run),
@@ -148,15 +148,15 @@ class RestoreRedundantIndex(_RedundantIndex):
                   named text;
                   tablespace_before text := current_setting('default_tablespace');
                 BEGIN
-                  @prepare
-                  @recall
-                  @insist
+                  {{prepare}}
+                  {{recall}}
+                  {{insist}}
                   PERFORM set_config('default_tablespace', coalesce(remembered ->> 'tablespace', ''), true);
                   EXECUTE remembered ->> 'definition';
                   PERFORM set_config('default_tablespace', tablespace_before, true);
                   SELECT i.indexrelid::regclass::text INTO named
                     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-                   WHERE i.indrelid = @table::regclass AND c.relname = @index;
+                   WHERE i.indrelid = {{table}}::regclass AND c.relname = {{index}};
                   IF remembered ->> 'comment' IS NOT NULL THEN
                     EXECUTE format('COMMENT ON INDEX %s IS %L', named, remembered ->> 'comment');
                   END IF;
@@ -165,7 +165,7 @@ class RestoreRedundantIndex(_RedundantIndex):
                     EXECUTE format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', named, col.place, col.target);
                   END LOOP;
                   IF (remembered ->> 'clustered')::boolean THEN
-                    EXECUTE format('ALTER TABLE %s CLUSTER ON %I', @subject, @index);
+                    EXECUTE format('ALTER TABLE %s CLUSTER ON %I', {{subject}}, {{index}});
                   END IF;
                 END
                 """,

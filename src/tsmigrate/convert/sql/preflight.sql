@@ -49,6 +49,10 @@ IF target IS NOT NULL THEN
   -- Each row is a reason and its mend.
   SELECT array_agg(reason), array_agg(mend) INTO found_reasons, found_mends
   FROM (
+    -- Named NOT NULL constraints of 18 would be lost on the way back: what cannot be taken back is not begun.
+    SELECT 0, 'it is on PostgreSQL 18 or later, from where it could not be taken back', 'Use PostgreSQL 17 or earlier for now.'
+    WHERE current_setting('server_version_num')::int >= 180000
+    UNION ALL
     SELECT 1, 'it is temporary', 'Name a permanent table.' WHERE facts.relpersistence = 't'
     UNION ALL
     SELECT 1, 'it is unlogged, which TimescaleDB takes from 2.23 on', format('ALTER TABLE %s SET LOGGED', target)

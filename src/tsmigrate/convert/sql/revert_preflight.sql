@@ -21,6 +21,11 @@ END IF;
 -- Each row is a reason and its mend.
 SELECT array_agg(reason), array_agg(mend) INTO found_reasons, found_mends
 FROM (
+  -- From 18 on a NOT NULL is a constraint with a name and a comment, which the way back does not carry over.
+  SELECT 0, 'it is on PostgreSQL 18 or later, whose named NOT NULL constraints would be lost',
+         'Use PostgreSQL 17 or earlier for now.'
+  WHERE current_setting('server_version_num')::int >= 180000
+  UNION ALL
   SELECT 1, format('the continuous aggregate %I.%I reads it', view_schema, view_name),
          'Take back create_continuous_aggregate first.'
   FROM timescaledb_information.continuous_aggregates
