@@ -37,7 +37,7 @@ def hypertable(request: HypertableRequest) -> str:
     It refuses before any change, with all reasons at once (SQLSTATE `plpgsql.REFUSED`); it counts and checksums the
     rows before and after, and takes everything back where they differ (`blocks.MISMATCH`). Triggers do not see the rows
     move and have their enabled state afterwards; disabled ones stay off the hypertable, because a chunk made later
-    would enable them, and wait in `tsmigrate.undo` for `revert.plain_table`, with what else only a plain table can have.
+    would enable them, and wait in `tsmigrate.undo` for `revert.plain_table`, with what else only plain tables have.
     """
     spread = request.hash_dimension
     return do_block(
