@@ -11,6 +11,7 @@ from tsmigrate.catalog.tables import user_tables
 from tsmigrate.errors import UsageError
 from tsmigrate.finding import Severity
 from tsmigrate.verify.rows.fill import Filled, fill
+from tsmigrate.verify.rows.tables import Promises
 
 EVERYTHING = """
 CREATE TYPE mood AS ENUM ('fine', 'so-so');
@@ -55,6 +56,18 @@ def test_foreign_keys_hold_and_one_to_one_children_get_rows_again(plain_connecti
         "parents": 20, "children": 20, "twins": 20,
     }  # fmt: skip
     assert {each.rows for each in filled(plain_connection, 20, start=21).values()} == {10}
+
+
+def test_rows_keep_to_keys_that_a_revision_has_dropped_or_widened(plain_connection: Connection) -> None:
+    """Else the downgrade that brings the key back would fail for rows of our own making."""
+    run, promises = plain_connection.exec_driver_sql, Promises()
+    run("CREATE TABLE message (id int PRIMARY KEY); CREATE TABLE routing (id int PRIMARY KEY REFERENCES message)")
+    fill(plain_connection, user_tables(plain_connection), 5, start=1, promises=promises)
+    run("ALTER TABLE routing DROP CONSTRAINT routing_id_fkey, DROP CONSTRAINT routing_pkey, ADD at timestamptz")
+    for start in (6, 11, 16):
+        fill(plain_connection, user_tables(plain_connection), 5, start=start, promises=promises)
+    assert count(plain_connection, "routing") == 20
+    run("ALTER TABLE routing ADD PRIMARY KEY (id), ADD FOREIGN KEY (id) REFERENCES message")
 
 
 def test_keys_that_share_a_column_name_the_same_parent(plain_connection: Connection) -> None:
