@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_postgresql.executors import NoopExecutor
@@ -239,6 +240,17 @@ def plain_engine(engine: Engine) -> Iterator[Engine]:
         shutil.copytree(beside, folder / beside.relative_to("/"))
     yield replace(engine, bin=folder / engine.bin.relative_to("/"), preloadable=())
     shutil.rmtree(folder)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells the one process that writes the summary."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["exercised"] = {str(edition): server for edition, server in _exercised.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _exercised.update(getattr(node, "workeroutput", {}).get("exercised", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

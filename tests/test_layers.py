@@ -51,7 +51,7 @@ def layer_of(part: str) -> int:
     return next(number for number, layer in enumerate(LAYERS) if part in layer)
 
 
-MODULES = [path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py"]
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
