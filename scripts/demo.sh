@@ -17,7 +17,7 @@ run alembic upgrade 0001
 run python migrations/sample_rows.py --messages "${MESSAGES:-10000}"
 run alembic upgrade head
 run alembic current
-run tsmigrate sandbox psql --name demo -c '\dt sms.*'
+run tsmigrate sandbox psql --name demo -c 'SELECT hypertable_name, num_chunks FROM timescaledb_information.hypertables'
 
 printf '\nThe sandbox still runs. Look around:  tsmigrate sandbox psql --name demo\n'
 printf 'Take it away:                         tsmigrate sandbox down --name demo\n'
