@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -219,6 +220,16 @@ def test_a_damaged_record_is_named_and_nothing_is_deleted(running: Sandbox) -> N
             sandbox.down()
     record.write_text(kept)
     assert cluster.running_pid(running)
+
+
+def test_a_record_of_another_version_is_still_a_sandbox_of_ours(running: Sandbox, state: Path) -> None:
+    path = running.folder / "sandbox.json"
+    record = json.loads(path.read_text())
+    del record["settings"]
+    path.write_text(json.dumps({**record, "of a later version": 1}))
+    assert [found.sandbox.name for found in sandbox.every()] == ["default"]
+    assert sandbox.down()
+    assert not state.exists()
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "Ä", "A", "-x", "x" * 33, "a b"])

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -83,7 +83,7 @@ class Sandbox:
     account: str
     port: int
     tcp: bool
-    settings: Mapping[str, str]  # of PostgreSQL's, beyond ours
+    settings: Mapping[str, str] = field(default_factory=dict)  # of PostgreSQL's, beyond ours
 
     @property
     def data(self) -> Path:
@@ -130,7 +130,9 @@ def read(folder: Path) -> Sandbox | None:
         record = json.loads(content)
         if record.pop("made_by") != MADE_BY:
             raise _not_ours(folder)
-        return Sandbox(**{**record, "folder": folder, "bin": Path(record["bin"])})
+        # Another version may have written it: what we do not know is passed over, what is new has a default.
+        known = {each.name: record[each.name] for each in fields(Sandbox) if each.name in record}
+        return Sandbox(**{**known, "folder": folder, "bin": Path(record["bin"])})
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SandboxError(
             f"{folder / 'sandbox.json'} is damaged", mend=f"see what is in {folder} and delete it by hand"
