@@ -12,7 +12,8 @@ from tsmigrate.convert.blocks import Locking
 from tsmigrate.convert.in_place import HashDimension, HypertableRequest, hypertable
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.operation import NOT_WRITTEN, Run, TableOperation, operation
+from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.run import Run
 
 CREATE = "create_hypertable"
 

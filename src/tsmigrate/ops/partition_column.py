@@ -9,7 +9,8 @@ from hashlib import md5
 from alembic.operations import Operations
 
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.operation import NOT_WRITTEN, Run, TableOperation, operation
+from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.run import Run
 from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table
 from tsmigrate.sql import MAX_IDENTIFIER_BYTES, dollar_quoted, identifier, literal, qualified
 
