@@ -19,6 +19,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, Operations
 from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from tsmigrate.errors import UsageError
 from tsmigrate.ops import run
@@ -102,8 +103,25 @@ def _run(operations: Operations, asked: Operation) -> None:
         return
     operations.execute(raw(_nothing_done_yet(asked.name, circumstances.revision)))
     _isolated_in[context] = (circumstances.revision, asked.name)
-    with context.autocommit_block():
+    with _outside_a_transaction(context):
         _execute(operations, statements)
+
+
+@contextmanager
+def _outside_a_transaction(context: MigrationContext) -> Iterator[None]:
+    """Alembic's block, which hides why a connection was lost behind its own failure to go on with it."""
+    lost: DBAPIError | None = None
+    try:
+        with context.autocommit_block():
+            try:
+                yield
+            except DBAPIError as error:
+                lost = error
+                raise
+    except PendingRollbackError:
+        if lost is None:
+            raise
+        raise lost from lost.orig
 
 
 def _execute(operations: Operations, statements: Sequence[str]) -> None:
@@ -116,17 +134,25 @@ def _execute(operations: Operations, statements: Sequence[str]) -> None:
 def _notices_told(context: MigrationContext) -> Iterator[None]:
     """What a block of ours tells with RAISE goes to the log; what else the server says is its own affair."""
     connection = None if context.as_sql or context.connection is None else context.connection.connection
-    notices = getattr(getattr(connection, "dbapi_connection", None), "notices", None)  # psycopg2 has them
-    if notices is None:
+    driver: Any = getattr(connection, "dbapi_connection", None)
+    if not hasattr(driver, "notices"):  # psycopg2 has them
         yield
         return
-    notices.clear()
-    yield
-    for notice in notices:
+    before, driver.notices = driver.notices, _Notices()
+    try:
+        yield
+    finally:
+        driver.notices = before
+
+
+class _Notices:
+    """In place of psycopg2's list, which SQLAlchemy empties after each statement."""
+
+    def append(self, notice: str) -> None:
         severity, _, message = notice.partition(":")
         if message.strip().startswith(NOTICE):
             level = logging.WARNING if severity == "WARNING" else logging.INFO
-            log.log(level, message.strip().removeprefix(NOTICE).strip())
+            log.log(level, message.strip().removeprefix(NOTICE))
 
 
 _isolated_in: WeakKeyDictionary[MigrationContext, tuple[str, str]] = WeakKeyDictionary()
