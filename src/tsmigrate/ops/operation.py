@@ -19,14 +19,15 @@ from alembic.operations import MigrateOperation, Operations
 from alembic.util import CommandError
 
 from tsmigrate.errors import UsageError
+from tsmigrate.plpgsql import Locking
 from tsmigrate.sql import qualified, raw
 from tsmigrate.undo import Key
 
 NOT_WRITTEN = {"written": False}
 """The metadata of a field that a revision's text does not hold."""
 
-LOCK_TIMEOUT_MS = 5_000
-LOCK_RETRIES = 10
+LOCK_TIMEOUT_MS = Locking.timeout_ms
+LOCK_RETRIES = Locking.retries
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,7 @@ class Run:
     """The circumstances of one run: which revision, and the settings that hold for it."""
 
     revision: str
-    lock_timeout_ms: int = LOCK_TIMEOUT_MS
-    lock_retries: int = LOCK_RETRIES
+    locking: Locking
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,9 @@ def _run(operations: Operations, asked: Operation) -> None:
 def _circumstances(asked: Operation) -> Run:
     return Run(
         revision=_revision_running(asked),
-        lock_timeout_ms=_setting("lock_timeout", LOCK_TIMEOUT_MS),
-        lock_retries=_setting("lock_retries", LOCK_RETRIES),
+        locking=Locking(
+            timeout_ms=_setting("lock_timeout", LOCK_TIMEOUT_MS), retries=_setting("lock_retries", LOCK_RETRIES)
+        ),
     )
 
 

@@ -99,7 +99,7 @@ class AddPartitionColumn(TableOperation):
                 """,
                 require_table=require_table(self.subject),
                 require_parent=require_table(self.parent_subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking),
                 find_type=self._find_type(),
                 subject=self.subject.replace("'", "''").replace("%", "%%"),
                 column=identifier(self.column).replace("'", "''").replace("%", "%%"),
@@ -251,7 +251,7 @@ class DropPartitionColumn(TableOperation):
                 END
                 """,
                 require_table=require_table(self.subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking),
                 drop_trigger=drop_trigger if self.fill_inserts else "",
                 subject=self.subject,
                 column=identifier(self.column),
