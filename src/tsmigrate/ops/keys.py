@@ -83,7 +83,7 @@ class _Key(TableOperation):
         )
 
     def locked(self, run: Run) -> str:
-        return lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries)
+        return lock(self.subject, "ACCESS EXCLUSIVE", run.locking)
 
     def remembered_under(self, run: Run) -> undo.Key:
         return self.undo_key(run, "widen_primary_key")

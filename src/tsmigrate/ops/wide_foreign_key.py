@@ -169,7 +169,7 @@ class WidenForeignKey(TableOperation):
         ]
 
     def _lock(self, mode: str, run: Run) -> str:
-        return lock(self.subject, mode, timeout_ms=run.lock_timeout_ms, retries=run.lock_retries)
+        return lock(self.subject, mode, run.locking)
 
     def _check_arguments(self) -> None:
         if not self.references:
@@ -353,9 +353,8 @@ class WidenForeignKey(TableOperation):
             lock=lock(
                 self.subject,
                 "SHARE ROW EXCLUSIVE",
-                timeout_ms=run.lock_timeout_ms,
-                retries=run.lock_retries,
-                and_those=f"SELECT {literal(self.time.parent_subject)}",
+                run.locking,
+                and_those=f"SELECT {literal(self.time.parent_subject)}, 'SHARE ROW EXCLUSIVE'",
             ),
             subject=self.subject,
             constraint=identifier(self.constraint),
@@ -435,8 +434,9 @@ class NarrowForeignKey(TableOperation):
         key = _key(self, run)
         time = ParentTime(self.table, self.schema, self.column, "", None, "", {})
         parent = (
-            f"SELECT confrelid::regclass::text FROM pg_constraint WHERE conrelid = {literal(self.subject)}::regclass "
-            f"AND conname = {literal(self.constraint)} AND confrelid <> 0"
+            f"SELECT confrelid::regclass::text, 'ACCESS EXCLUSIVE' FROM pg_constraint "
+            f"WHERE conrelid = {literal(self.subject)}::regclass AND conname = {literal(self.constraint)} "
+            "AND confrelid <> 0"
         )
         return [
             do_block(
@@ -467,8 +467,7 @@ class NarrowForeignKey(TableOperation):
                 lock=lock(
                     self.subject,
                     "ACCESS EXCLUSIVE",
-                    timeout_ms=run.lock_timeout_ms,
-                    retries=run.lock_retries,
+                    run.locking,
                     and_those=parent,
                 ),
                 subject=self.subject,
