@@ -54,6 +54,8 @@ class Stairway:
         outcome = self._up(revision, "the upgrade")
         step.after = after = self.observer.schema()
         self.writer.write(revision)
+        if jobs := self.observer.jobs_not_held():
+            yield told.jobs_not_held(revision, jobs)
         if revision.irreversible:
             step.comes_back = False
             yield told.irreversible(revision, revision.irreversible)
