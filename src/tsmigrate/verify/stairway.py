@@ -68,7 +68,10 @@ class Stairway:
         yield from again
         crashes = points(self.crash, outcome.statements) if not found else []
         if crashes:
-            test = CrashTest(self.environment, self.observer, revision, step.before, step.after, outcome.statements)
+            rows = self.observer.contents(contents.common(columns, self.observer.columns()))
+            test = CrashTest(
+                self.environment, self.observer, revision, step.before, step.after, rows, outcome.statements
+            )
             for finding in test.run(crashes):
                 if finding.severity is Severity.WARNING:
                     raise Stuck(finding)
