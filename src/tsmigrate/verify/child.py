@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.errors import TsmigrateError
@@ -36,7 +36,7 @@ def _guarded(job: Job) -> Outcome:
     scratch = DatabaseUrl(parse(job.url), source="the scratch database")
     guard = Guard(scratch.url.database or "")
     guard.install()
-    jobs.hold_in_this_process()
+    jobs.hold_of(Engine)
     statements = Statements(scratch, job.crash_after)
     outcome = _attempt(job, guard, statements)
     outcome = replace(outcome, statements=statements.count, crashed=statements.crashed)

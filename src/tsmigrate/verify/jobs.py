@@ -55,10 +55,10 @@ def hold(cursor: DBAPICursor) -> None:
     cursor.execute(HOLD)
 
 
-def hold_in_this_process() -> None:
-    """At every commit of every SQLAlchemy engine, and after each statement that the server commits by itself."""
-    event.listen(Engine, "commit", _hold)
-    event.listen(Engine, "after_cursor_execute", _hold_where_committed)
+def hold_of(engines: Engine | type[Engine]) -> None:
+    """At every commit of this engine, or of every SQLAlchemy engine, and after what the server commits by itself."""
+    event.listen(engines, "commit", _hold)
+    event.listen(engines, "after_cursor_execute", _hold_where_committed)
 
 
 def not_held(database: DatabaseUrl) -> list[str]:
