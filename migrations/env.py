@@ -13,8 +13,8 @@ if context.config.config_file_name:
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """What autogenerate compares: the other schemas of the database are not this project's."""
-    return kind != "schema" or name == models.SCHEMA
+    """What autogenerate compares: the other schemas are not this project's, and the cache is there or not."""
+    return name == models.SCHEMA if kind == "schema" else (kind, name) != ("table", models.CACHE)
 
 
 def run_offline() -> None:

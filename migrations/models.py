@@ -191,13 +191,21 @@ delivery_report_forward_attempts = forward_attempts(
     sa.Column("event_type", STATUS, nullable=False),
     comment="Calls of a profile's status_webhook_url",
 )
-fresh_phone_commitments = sa.Table(
-    "fresh_phone_commitments",
+prev_mapping = sa.Table(
+    "prev_mapping",
     metadata,
-    sa.Column("truncated_day", MOMENT, primary_key=True, comment="Midnight UTC at which the day begins"),
-    sa.Column("phone_number", sa.Text, primary_key=True, comment="Ours"),
-    required("commitment", sa.BigInteger, "Messages that day from that number"),
-    required("segments", sa.BigInteger, "Their estimated segments"),
-    index("fresh_phone_commitments", "phone_number_idx", "phone_number"),
-    comment="What each of our numbers has sent or is about to send; a cache that triggers keep",
+    sa.Column(
+        "sending_location_id",
+        sa.Uuid,
+        sa.ForeignKey(f"{SCHEMA}.sending_locations.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("to_number", sa.Text, primary_key=True),
+    required("from_number", sa.Text, "Ours"),
+    required("last_used_at", MOMENT),
+    index("prev_mapping", "from_number_idx", "from_number"),
+    comment="Which of our numbers a person last heard from; triggers keep it",
 )
+
+CACHE = "fresh_phone_commitments"
+"""The table that is left where the edition has no continuous aggregate to take its place."""
