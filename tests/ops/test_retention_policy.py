@@ -8,18 +8,15 @@ import pytest
 from alembic import op
 from alembic.autogenerate import render_python_code
 from alembic.operations.ops import UpgradeOps
-from sqlalchemy.exc import DBAPIError
 
-from tsmigrate import connect
+from ops_support import alone, refusal, run_job
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.retention_policy import AddRetentionPolicy, RemoveRetentionPolicy
-from tsmigrate.sql import raw
 
 revision, down_revision = "retention", None
 
 community = pytest.mark.edition("community")
 ODD = 'Odd "name"; DROP @table:%s $$' + "x" * 34  # 63 bytes
-RUN = "SELECT format('CALL run_job(%s)', job_id) FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention'"
 AGGREGATE = """
 CREATE MATERIALIZED VIEW "Hourly %" WITH (timescaledb.continuous) AS
 SELECT time_bucket('1 hour', at) AS hour, count(*) FROM reading GROUP BY 1 WITH NO DATA
@@ -43,27 +40,6 @@ def reading(migration: Any) -> Any:
         "INSERT INTO reading SELECT n, now() - n * interval '1 day' FROM generate_series(0, 29) n",
     )
     return migration
-
-
-def refusal(migration: Any, step: Any) -> str:
-    """What `step` is refused with, having changed nothing."""
-    before = migration.snapshot()
-    with pytest.raises(DBAPIError) as refused:
-        migration.run(step)
-    assert refused.value.orig.pgcode == "TSM01"
-    assert migration.snapshot() == before
-    return str(refused.value.orig)
-
-
-def run_policy(migration: Any) -> None:
-    alone(migration, migration.value(RUN))
-
-
-def alone(migration: Any, statement: str) -> None:
-    """Run what cannot run in a transaction."""
-    with connect.connection(migration.database) as connection:
-        connection.connection.driver_connection.autocommit = True  # type: ignore[union-attr]
-        connection.execute(raw(statement))
 
 
 @community
@@ -133,7 +109,7 @@ def test_a_whole_number_serves_where_the_partition_column_is_one(migration: Any)
     )
     migration.there_and_back(lambda: op.add_retention_policy("reading", 50000), down)
     migration.run(lambda: op.add_retention_policy("reading", 5000))
-    run_policy(migration)
+    run_job(migration, "policy_retention")
     assert "37 of the 41 chunks that there were at the upgrade have been dropped" in refusal(migration, down)
 
 
@@ -201,8 +177,8 @@ def test_an_aggregate_must_not_be_refreshed_over_what_is_dropped(reading: Any, s
         reading.execute("SELECT add_retention_policy('reading', interval '10 days')")
     else:
         reading.run(lambda: op.add_retention_policy("reading", "10 days"))
-    run_policy(reading)
-    alone(reading, reading.value(RUN.replace("policy_retention", "policy_refresh_continuous_aggregate")))
+    run_job(reading, "policy_retention")
+    run_job(reading, "policy_refresh_continuous_aggregate")
     left = reading.value('SELECT count(*) FROM "Hourly %"')
     if start == "NULL":
         assert left < buckets
@@ -230,7 +206,7 @@ def test_an_aggregate_that_nothing_refreshes_is_warned_of(reading: Any, caplog: 
 def test_a_policy_that_ran_and_dropped_nothing_is_taken_back(reading: Any, caplog: pytest.LogCaptureFixture) -> None:
     before = reading.snapshot()
     reading.run(up)
-    run_policy(reading)
+    run_job(reading, "policy_retention")
     reading.execute("INSERT INTO reading VALUES (7, now() + interval '40 days')")
     reading.run(down)
     assert reading.snapshot() == before
@@ -243,7 +219,7 @@ def test_chunks_dropped_since_are_told_and_need_a_word(
 ) -> None:
     before = reading.snapshot()
     reading.run(lambda: op.add_retention_policy("reading", "10 days"))
-    run_policy(reading)
+    run_job(reading, "policy_retention")
     told = refusal(reading, down)
     assert "19 of the 30 chunks that there were at the upgrade have been dropped" in told
     assert "tsmigrate.allow_data_loss = true" in told
@@ -268,7 +244,7 @@ def test_chunks_made_and_dropped_since_are_noticed(migration: Any) -> None:
     )
     migration.run(up)
     migration.execute("INSERT INTO reading VALUES (1, now()), (2, '2020-01-01')")
-    run_policy(migration)
+    run_job(migration, "policy_retention")
     check(migration, "SELECT count(*) FROM reading", 1)
     assert "1 numbers of chunks are missing" in refusal(migration, down)
 

@@ -95,7 +95,8 @@ jsonb_build_object(
 )"""
 _CHUNKS = """\
 (SELECT coalesce(jsonb_agg(jsonb_build_object(
-          'schema', chunk_schema, 'name', chunk_name, 'from', coalesce(to_jsonb(range_start), to_jsonb(range_start_integer)),
+          'schema', chunk_schema, 'name', chunk_name,
+          'from', coalesce(to_jsonb(range_start), to_jsonb(range_start_integer)),
           'to', coalesce(to_jsonb(range_end), to_jsonb(range_end_integer)))), '[]')
    FROM timescaledb_information.chunks
   WHERE (hypertable_schema, hypertable_name) = (facts.holder_schema, facts.holder_name))"""
