@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from textwrap import dedent, indent
 
+from tsmigrate.errors import UsageError
 from tsmigrate.sql import dollar_quoted, literal
 
 REFUSED = "TSM01"
@@ -73,53 +75,89 @@ def require_table(subject: str) -> str:
     )
 
 
-def lock(subject: str, mode: str, *, timeout_ms: int, retries: int, and_those: str | None = None) -> str:
-    """Lock the table, waiting `timeout_ms` at a time so that the queue behind us can move between attempts.
+@dataclass(frozen=True)
+class Locking:
+    """How long to wait for a lock, and how often to try again."""
 
-    `and_those` is a query for the (quoted) names of further tables, locked in the same attempt or none of them.
-    Pending deferred constraint checks come first: ALTER TABLE refuses while there are any (55006).
+    timeout_ms: int = 5_000
+    retries: int = 10
+
+    def __post_init__(self) -> None:
+        if self.timeout_ms < 1 or self.retries < 0:
+            raise UsageError(
+                f"a lock timeout of {self.timeout_ms} ms with {self.retries} retries makes no sense",
+                mend="the timeout is at least 1 ms (0 would wait for ever), the retries at least 0",
+            )
+
+
+def lock(subject: str, mode: str, locking: Locking, *, and_those: str | None = None) -> str:
+    """Lock the table: all of `and_those` in the same attempt, or none of them.
+
+    A failed attempt lets go of what it got and pauses, so that nobody queues behind us for longer than the timeout;
+    the pauses differ, so that two of us do not meet again and again. `and_those` is a query for the (quoted) names of
+    further tables and the mode for each. Pending deferred constraint checks come first: ALTER TABLE refuses while
+    there are any (55006).
     """
     return assemble(
         """
         SET CONSTRAINTS ALL IMMEDIATE;
-        PERFORM set_config('lock_timeout', '{{timeout}}', true);
-        FOR attempt IN 0..{{retries}} LOOP
-          BEGIN
-            LOCK TABLE {{table}} IN {{mode}} MODE;
-            {{others}}
-            EXIT;
-          EXCEPTION WHEN lock_not_available THEN
-            IF attempt = {{retries}} THEN
-              {{busy}}
-            END IF;
-            PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 5));
-          END;
-        END LOOP;
+        DECLARE
+          meant regclass := to_regclass({{name}});
+        BEGIN
+          FOR attempt IN 0..{{retries}} LOOP
+            BEGIN
+              PERFORM set_config('lock_timeout', '{{timeout}}', true);
+              EXECUTE {{lock_table}};
+              {{others}}
+              EXIT;
+            EXCEPTION WHEN lock_not_available THEN
+              IF attempt = {{retries}} THEN
+                {{busy}}
+              END IF;
+              PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 10) * (0.5 + random()));
+            END;
+          END LOOP;
+          IF to_regclass({{name}}) IS DISTINCT FROM meant THEN
+            {{replaced}}
+          END IF;
+        END;
         """,
-        timeout=f"{timeout_ms}ms",
-        retries=str(retries),
-        table=subject,
-        mode=mode,
-        others=_lock_those(and_those, mode) if and_those else "",
-        busy=refuse(
-            literal(f"{subject} could not be locked in {retries + 1} attempts of {timeout_ms} ms"), _FREE_THE_LOCK
+        timeout=f"{locking.timeout_ms}ms",
+        retries=str(locking.retries),
+        name=literal(subject),
+        lock_table=literal(f"LOCK TABLE {subject} IN {mode} MODE"),
+        others=_lock_those(and_those) if and_those else "",
+        busy=_unavailable(
+            f"{subject} could not be locked in {locking.retries + 1} attempts of {locking.timeout_ms} ms",
+            _FREE_THE_LOCK,
+        ),
+        replaced=_unavailable(
+            f"{subject} was replaced by another table while its lock was waited for",
+            "run it again: nothing was changed",
         ),
     )
 
 
-def _lock_those(query: str, mode: str) -> str:
+def _lock_those(query: str) -> str:
     return assemble(
         """
         DECLARE
           other text;
+          their_mode text;
         BEGIN
-          FOR other IN {{query}} LOOP
-            EXECUTE format('LOCK TABLE %s IN {{mode}} MODE', other);
+          FOR other, their_mode IN {{query}} LOOP
+            EXECUTE format('LOCK TABLE %s IN %s MODE', other, their_mode);
           END LOOP;
         END;
         """,
         query=query,
-        mode=mode,
+    )
+
+
+def _unavailable(message: str, mend: str) -> str:
+    """End the block with PostgreSQL's own code for a lock that is not to be had: the caller may come again."""
+    return (
+        f"RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE = {literal(message)}, HINT = {literal(mend)};"
     )
 
 

@@ -14,10 +14,10 @@ from tsmigrate import connect
 from tsmigrate.catalog import checksum
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.snapshot import Snapshot
-from tsmigrate.convert.blocks import MISMATCH, Locking
+from tsmigrate.convert.blocks import MISMATCH
 from tsmigrate.convert.in_place import HashDimension
 from tsmigrate.errors import UsageError
-from tsmigrate.plpgsql import REFUSED
+from tsmigrate.plpgsql import REFUSED, Locking
 from tsmigrate.sql import raw
 
 READINGS = """
@@ -422,7 +422,7 @@ def test_a_busy_table_is_tried_again_and_then_said_to_be_busy(session: Session, 
     other_connection.execute(raw("SELECT count(*) FROM readings"))
     outcome = session.attempt(block(locking=Locking(timeout_ms=50, retries=2)))
     assert outcome.code == "55P03"
-    assert "at each of 3 tries of 50 ms" in outcome.message
+    assert '"readings" could not be locked in 3 attempts of 50 ms' in outcome.message
     assert "lock_timeout" in outcome.hint
     other_connection.rollback()
     session.run(block())
@@ -436,6 +436,29 @@ def test_a_lock_that_is_let_go_in_time_is_no_trouble(session: Session, other_con
     session.run(block(locking=Locking(timeout_ms=100, retries=8)))
     timer.join()
     assert session.value(IS_HYPERTABLE) == 1
+
+
+def test_a_table_put_in_its_place_meanwhile_is_not_converted(session: Session, other_connection: Connection) -> None:
+    session.run(READINGS)
+    other_connection.execute(raw("ALTER TABLE readings RENAME TO former; CREATE TABLE readings (ts date)"))
+    timer = threading.Timer(0.5, other_connection.commit)
+    timer.start()
+    outcome = session.attempt(block(locking=Locking(timeout_ms=5_000, retries=0)))
+    timer.join()
+    assert (outcome.code, "was replaced by another table" in outcome.message) == ("55P03", True), outcome
+    assert session.value(IS_HYPERTABLE) == 0
+
+
+def test_tables_tied_by_foreign_keys_are_locked_too_or_none(session: Session, other_connection: Connection) -> None:
+    session.run(
+        "CREATE TABLE site (id int PRIMARY KEY)",
+        "CREATE TABLE readings (ts date, site int REFERENCES site)",
+    )
+    other_connection.execute(raw("INSERT INTO site VALUES (1)"))
+    outcome = session.attempt(block(locking=Locking(timeout_ms=50, retries=1)))
+    assert (outcome.code, "in 2 attempts" in outcome.message) == ("55P03", True), outcome
+    other_connection.rollback()
+    session.run(block())
 
 
 def test_pending_deferred_checks_do_not_stand_in_the_way(session: Session) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from tsmigrate import undo
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.convert.blocks import Locking, do_block, name
+from tsmigrate.convert.blocks import do_block, locked, name
+from tsmigrate.plpgsql import Locking
 from tsmigrate.sql import identifier, literal
 
 
@@ -53,8 +54,7 @@ def hypertable(request: HypertableRequest) -> str:
         integer_now="NULL" if request.integer_now is None else literal(name(request.integer_now)),
         migrate_data=_boolean(request.migrate_data),
         default_indexes=_boolean(request.default_indexes),
-        lock_timeout=literal(str(request.locking.timeout_ms)),
-        lock_retries=str(request.locking.retries),
+        lock=locked(request.table, request.locking),
         remember=undo.remember(request.key, "remembered"),
     )
 

@@ -33,7 +33,7 @@ def _prepare(subject: str, run: Run) -> str:
         END IF;
         """,
         require_table=require_table(subject),
-        lock=lock(subject, "SHARE UPDATE EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries),
+        lock=lock(subject, "SHARE UPDATE EXCLUSIVE", run.locking),
         table=literal(subject),
         not_a_hypertable=refuse(literal(f"{subject} is not a hypertable"), "convert it first: op.create_hypertable"),
     )

@@ -92,7 +92,7 @@ class CreateIndexPerChunk(TableOperation):
             require_hypertable=require_hypertable(
                 self.subject, "a plain table takes op.create_index(…, postgresql_concurrently=True)"
             ),
-            lock=lock(self.subject, "SHARE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries),
+            lock=lock(self.subject, "SHARE", run.locking),
             recall=undo.recall(key, "begun"),
             find=_find(self.subject, self.index),
             taken=refuse(
@@ -180,7 +180,7 @@ class DropIndexPerChunk(TableOperation):
                 END
                 """,
                 require_table=require_table(self.subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking),
                 find=_find(self.subject, self.index),
                 missing=refuse(
                     literal(f"{self.subject} has no index {identifier(self.index)}"), "correct the name in the revision"

@@ -98,7 +98,7 @@ class AddPartitionColumn(TableOperation):
                 """,
                 require_table=require_table(self.subject),
                 require_parent=require_table(time.parent_subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking),
                 find_type=time.find_type(),
                 require_unique=self._require_unique(),
                 add_column=time.add_column(),
@@ -187,7 +187,7 @@ class DropPartitionColumn(TableOperation):
                 END
                 """,
                 require_table=require_table(self.subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking),
                 drop_trigger=time.drop_trigger() if self.fill_inserts else "",
                 subject=self.subject,
                 column=identifier(self.column),

@@ -38,7 +38,7 @@ class _RedundantIndex(TableOperation):
         return self.undo_key(run, f"{DROP} {identifier(self.index)}")
 
     def prepare(self, run: Run) -> str:
-        locked = lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries)
+        locked = lock(self.subject, "ACCESS EXCLUSIVE", run.locking)
         return assemble("{{require_table}}\n{{lock}}", require_table=require_table(self.subject), lock=locked)
 
 

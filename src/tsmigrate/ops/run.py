@@ -11,8 +11,10 @@ from typing import Any
 from alembic import context
 from alembic.util import CommandError
 
-LOCK_TIMEOUT_MS = 5_000
-LOCK_RETRIES = 10
+from tsmigrate.plpgsql import Locking
+
+LOCK_TIMEOUT_MS = Locking.timeout_ms
+LOCK_RETRIES = Locking.retries
 
 
 class OnUnsupported(StrEnum):
@@ -25,8 +27,7 @@ class OnUnsupported(StrEnum):
 @dataclass(frozen=True)
 class Run:
     revision: str
-    lock_timeout_ms: int = LOCK_TIMEOUT_MS
-    lock_retries: int = LOCK_RETRIES
+    locking: Locking
     on_unsupported: OnUnsupported = OnUnsupported.ERROR
     allow_data_loss: bool = False
 
@@ -35,8 +36,9 @@ def of(operation: str) -> Run:
     """The run in which `operation` was called."""
     return Run(
         revision=_revision_running(operation),
-        lock_timeout_ms=_number("lock_timeout", LOCK_TIMEOUT_MS),
-        lock_retries=_number("lock_retries", LOCK_RETRIES),
+        locking=Locking(
+            timeout_ms=_number("lock_timeout", LOCK_TIMEOUT_MS), retries=_number("lock_retries", LOCK_RETRIES)
+        ),
         on_unsupported=OnUnsupported(_choice("on_unsupported", tuple(OnUnsupported))),
         allow_data_loss=_choice("allow_data_loss", ("false", "true")) == "true",
     )

@@ -39,8 +39,6 @@ DECLARE
   triggers_kept_off text[] := '{}';
   remembered jsonb;
 BEGIN
-  -- Deferred checks that are pending would stop the change of the table (55006).
-  SET CONSTRAINTS ALL IMMEDIATE;
   {{preflight}}
   {{refuse}}
 

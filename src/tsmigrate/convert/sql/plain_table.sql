@@ -43,8 +43,6 @@ DECLARE
 BEGIN
   {{revert_preflight}}
 
-  -- Deferred checks that are pending would stop the change of the table (55006).
-  SET CONSTRAINTS ALL IMMEDIATE;
   {{lock}}
   -- Definitions are written, and dependents found, with every name in full.
   PERFORM set_config('search_path', '', true);
