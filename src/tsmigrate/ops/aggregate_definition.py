@@ -33,7 +33,7 @@ EXECUTE format(
   coalesce(to_regclass('_timescaledb_catalog.bgw_job'), to_regclass('_timescaledb_config.bgw_job')))
   INTO jobs USING facts.holder_schema, facts.holder_name, facts.schema, facts.name;
 SELECT jsonb_build_object(
-  'schema', facts.schema, 'name', facts.name, 'owner', facts.owner, 'by_number', facts.by_number,
+  'schema', facts.schema, 'name', facts.name, 'owner', facts.owner, 'span_type', facts.span_type,
   'query', rtrim(a.view_definition, E'; \\n'), 'materialized_only', a.materialized_only,
   'held', facts.holder_name, 'comment', obj_description(facts.oid, 'pg_class'),
   'interval', (SELECT d.interval_length FROM _timescaledb_catalog.dimension d
@@ -83,7 +83,7 @@ BEGIN
     JOIN _timescaledb_catalog.hypertable h
       ON (h.schema_name, h.table_name) = (a.materialization_hypertable_schema, a.materialization_hypertable_name)
    WHERE (a.view_schema, a.view_name) = (remembered ->> 'schema', remembered ->> 'name');
-  IF (remembered ->> 'by_number')::boolean THEN
+  IF remembered ->> 'span_type' <> 'interval' THEN
     PERFORM set_chunk_time_interval(held.full_name::regclass, (remembered ->> 'interval')::bigint);
   ELSE
     PERFORM set_chunk_time_interval(held.full_name::regclass,
@@ -151,31 +151,22 @@ BEGIN
   END LOOP;
 END;"""
 
-# The way each policy takes its first argument decides its type, so numbers and intervals are two calls.
+# The type of the first argument is that of the partition column.
 _ADD_JOB = """\
-IF part.proc_name = 'policy_refresh_continuous_aggregate' AND (remembered ->> 'by_number')::boolean THEN
-  job := add_continuous_aggregate_policy(view, (part.config ->> 'start_offset')::bigint,
-                                         (part.config ->> 'end_offset')::bigint, part.schedule_interval,
-                                         initial_start => part.initial_start, timezone => part.timezone);
-ELSIF part.proc_name = 'policy_refresh_continuous_aggregate' THEN
-  job := add_continuous_aggregate_policy(view, (part.config ->> 'start_offset')::interval,
-                                         (part.config ->> 'end_offset')::interval, part.schedule_interval,
-                                         initial_start => part.initial_start, timezone => part.timezone);
-ELSIF part.proc_name = 'policy_retention' AND (remembered ->> 'by_number')::boolean THEN
-  job := add_retention_policy(view, (part.config ->> 'drop_after')::bigint,
-                              initial_start => part.initial_start, timezone => part.timezone);
-ELSIF part.proc_name = 'policy_retention' THEN
-  job := add_retention_policy(view, (part.config ->> 'drop_after')::interval,
-                              drop_created_before => (part.config ->> 'drop_created_before')::interval,
-                              initial_start => part.initial_start, timezone => part.timezone);
-ELSIF (remembered ->> 'by_number')::boolean THEN
-  job := add_compression_policy(view, (part.config ->> 'compress_after')::bigint,
-                                initial_start => part.initial_start, timezone => part.timezone);
-ELSE
-  job := add_compression_policy(view, (part.config ->> 'compress_after')::interval,
-                                compress_created_before => (part.config ->> 'compress_created_before')::interval,
-                                initial_start => part.initial_start, timezone => part.timezone);
-END IF;"""
+EXECUTE format(
+  CASE part.proc_name
+    WHEN 'policy_refresh_continuous_aggregate' THEN
+      'SELECT add_continuous_aggregate_policy($1, ($2 ->> ''start_offset'')::%1$s, ($2 ->> ''end_offset'')::%1$s, $3, '
+      'initial_start => $4, timezone => $5)'
+    WHEN 'policy_retention' THEN
+      'SELECT add_retention_policy($1, ($2 ->> ''drop_after'')::%1$s, schedule_interval => $3, initial_start => $4, '
+      'timezone => $5, drop_created_before => ($2 ->> ''drop_created_before'')::interval)'
+    ELSE
+      'SELECT add_compression_policy($1, ($2 ->> ''compress_after'')::%1$s, schedule_interval => $3, '
+      'initial_start => $4, timezone => $5, '
+      'compress_created_before => ($2 ->> ''compress_created_before'')::interval)'
+  END, remembered ->> 'span_type')
+  INTO job USING view::regclass, part.config, part.schedule_interval, part.initial_start, part.timezone;"""
 
 CAPTURE = assemble(
     _SEARCH_PATH,

@@ -5,19 +5,45 @@ from __future__ import annotations
 from tsmigrate.plpgsql import assemble
 from tsmigrate.sql import literal
 
+CREATE = "create_continuous_aggregate"
+
 LOST = "lost record;"
 """The declaration that `find_lost_buckets` needs."""
 
 
-def find_lost_buckets(*, created_at: str = "NULL", since: str = "NULL", until: str = "NULL") -> str:
+def find_lost_buckets(
+    subject: str, *, created_at: str = "NULL", since: str = "NULL", until: str = "NULL", changes_are_lost: bool
+) -> str:
     """Count them into `lost`: `whole` those without any chunk below them, `partly` those that would come out otherwise.
 
-    `facts` is the aggregate; `since` and `until`, expressions of the type text, limit the search to the buckets between
-    them. Only buckets are compared with what the rows give that a missing chunk cuts, or that lie on a chunk that was
-    made after its own time was over and after `created_at` (an expression), as late rows make one in place of a dropped
-    one. A row that was deleted from a chunk that stays is not looked for.
+    `facts` is the aggregate, which was made at `created_at`; `since` and `until`, expressions of the type text, limit
+    the search to the buckets between them. Only buckets are compared with what the rows give that a missing chunk cuts,
+    or that lie on a chunk that was made after the aggregate and after its own time was over, as late rows make one in
+    place of a dropped one. Such a bucket may also have changed; if `changes_are_lost` is false it counts only when
+    there is nothing left of it. A row that was deleted from a chunk that stays is not looked for.
     """
-    return assemble(_FIND, created_at=created_at, since=since, until=until)
+    return assemble(
+        _FIND,
+        created=_look_up(subject),
+        created_at=created_at,
+        since=since,
+        until=until,
+        changes_are_lost=str(changes_are_lost).lower(),
+    )
+
+
+def _look_up(subject: str) -> str:
+    """What the revision that created it, whichever that was, remembers of it."""
+    return assemble(
+        """
+        IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
+          SELECT definition INTO created FROM tsmigrate.undo
+           WHERE operation = {{operation}} AND subject = {{subject}} LIMIT 1;
+        END IF;
+        """,
+        operation=literal(CREATE),
+        subject=literal(subject),
+    )
 
 
 def told_lost(subject: str) -> str:
@@ -35,11 +61,13 @@ DECLARE
   held regclass := format('%I.%I', facts.holder_schema, facts.holder_name)::regclass;
   bucket_end text;
   columns text;
+  compared record;
   covered int8multirange;
   open_ended int8multirange;
   doubtful int8multirange;
-  edges text[];
+  created jsonb;
 BEGIN
+  {{created}}
   WITH RECURSIVE source (schema, name) AS (
     SELECT facts.source_schema, facts.source_name
     UNION ALL
@@ -51,7 +79,7 @@ BEGIN
   ), chunk AS (
     SELECT int8range(coalesce(c.range_start_integer, _timescaledb_functions.time_to_internal(c.range_start)),
                      coalesce(c.range_end_integer, _timescaledb_functions.time_to_internal(c.range_end))) AS span,
-           c.chunk_creation_time > coalesce({{created_at}}, '-infinity'::timestamptz)
+           c.chunk_creation_time > coalesce({{created_at}}, (created ->> 'at')::timestamptz, '-infinity')
              AND (c.range_end IS NULL OR c.chunk_creation_time > c.range_end) AS late
       FROM source s
       JOIN timescaledb_information.chunks c ON (c.hypertable_schema, c.hypertable_name) = (s.schema, s.name)
@@ -75,8 +103,8 @@ BEGIN
     'SELECT count(*) FILTER (WHERE NOT span && $1) AS whole, 0::bigint AS partly, '
     '       (min(bucket) FILTER (WHERE NOT span && $1))::text AS first, '
     '       (max(bucket) FILTER (WHERE NOT span && $1))::text AS last, '
-    '       array_agg(bucket::text ORDER BY bucket) '
-    '         FILTER (WHERE span && $1 AND (NOT span <@ $2 OR span && $3)) AS edges '
+    '       array_agg(bucket::text ORDER BY bucket) FILTER (WHERE span && $1 AND NOT span <@ $2) AS cut, '
+    '       array_agg(bucket::text ORDER BY bucket) FILTER (WHERE span <@ $2 AND span && $3) AS late '
     '  FROM (SELECT bucket, int8range(_timescaledb_functions.time_to_internal(bucket), '
     '                                 _timescaledb_functions.time_to_internal(%1$s)) AS span '
     '          FROM (SELECT DISTINCT %2$I AS bucket FROM %3$s) AS held) AS spans '
@@ -84,22 +112,26 @@ BEGIN
     bucket_end, facts.time_column, held, facts.time_type)
     INTO lost USING covered, open_ended, doubtful, {{since}}::text, {{until}}::text;
 
-  IF lost.edges IS NOT NULL THEN
-    -- Sums of floating point numbers depend on their order; what has no equality is compared as it is written.
-    SELECT string_agg(CASE WHEN atttypid IN ('float4'::regtype, 'float8'::regtype)
-                           THEN format('to_char(%I::float8, ''9.999999999EEEE'')', attname)
-                           ELSE format('%I::text', attname) END, ', ' ORDER BY attnum)
-      INTO columns
-      FROM pg_attribute WHERE attrelid = facts.oid AND attnum > 0 AND NOT attisdropped;
-    edges := lost.edges;
+  -- Sums of floating point numbers depend on their order; what has no equality is compared as it is written.
+  SELECT string_agg(CASE WHEN atttypid IN ('float4'::regtype, 'float8'::regtype)
+                         THEN format('to_char(%I::float8, ''9.999999999EEEE'')', attname)
+                         ELSE format('%I::text', attname) END, ', ' ORDER BY attnum)
+    INTO columns
+    FROM pg_attribute WHERE attrelid = facts.oid AND attnum > 0 AND NOT attisdropped;
+  FOR compared IN
+    SELECT buckets, buckets[1] AS first, buckets[cardinality(buckets)] AS last, whether_it_changed
+      FROM (VALUES (lost.cut, true), (lost.late, {{changes_are_lost}})) AS c (buckets, whether_it_changed)
+     WHERE buckets IS NOT NULL
+  LOOP
     EXECUTE format(
-      'SELECT count(DISTINCT bucket) FROM ('
+      'SELECT $2 + count(DISTINCT bucket) FROM ('
       '  SELECT %1$I, ARRAY[%2$s] FROM %3$s WHERE %1$I = ANY ($1::%4$s[]) '
-      '  EXCEPT ALL '
-      '  SELECT %1$I, ARRAY[%2$s] FROM (%5$s) AS given WHERE %1$I >= %6$L AND %1$I <= %7$L AND %1$I = ANY ($1::%4$s[])'
+      '  EXCEPT '
+      '  SELECT %1$I, ARRAY[%2$s] FROM (%5$s) AS given '
+      '   WHERE %1$I >= %6$L AND %1$I <= %7$L AND %1$I = ANY ($1::%4$s[])'
       ') AS different (bucket, facts)',
-      facts.time_column, columns, held, facts.time_type, rtrim(facts.definition, E'; \\n'),
-      edges[1], edges[cardinality(edges)])
-      INTO lost.partly USING edges;
-  END IF;
+      facts.time_column, CASE WHEN compared.whether_it_changed THEN columns ELSE 'NULL' END, held, facts.time_type,
+      rtrim(facts.definition, E'; \\n'), compared.first, compared.last)
+      INTO lost.partly USING compared.buckets, lost.partly;
+  END LOOP;
 END;"""

@@ -10,7 +10,7 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.aggregate_definition import CAPTURE, RESTORE
-from tsmigrate.ops.buckets import LOST, find_lost_buckets, told_lost
+from tsmigrate.ops.buckets import CREATE, LOST, find_lost_buckets, told_lost
 from tsmigrate.ops.operation import TableOperation, operation
 from tsmigrate.ops.reasons import FACTS, find_facts
 from tsmigrate.ops.run import Run
@@ -18,7 +18,6 @@ from tsmigrate.ops.support import require_support, return_if_skipped
 from tsmigrate.plpgsql import assemble, do_block, refuse, tell
 from tsmigrate.sql import dollar_quoted, literal
 
-CREATE = "create_continuous_aggregate"
 DROP = "drop_continuous_aggregate"
 
 
@@ -41,8 +40,8 @@ class _Aggregate(TableOperation):
               END;
             END LOOP;
             """,
-            timeout=str(run.lock_timeout_ms),
-            retries=str(run.lock_retries),
+            timeout=str(run.locking.timeout_ms),
+            retries=str(run.locking.retries),
             statement=statement,
         )
 
@@ -159,13 +158,13 @@ class DropContinuousAggregate(_Aggregate):
                   {{facts}}
                   {{lost}}
                   archive text;
-                  created jsonb;
+                  was_created jsonb;
                   remembered jsonb;
                   detail text;
                 BEGIN
                   {{recall}}
                   {{return_if_skipped}}
-                  IF created IS NULL THEN
+                  IF was_created IS NULL THEN
                     {{require_support}}
                   END IF;
                   {{find_facts}}
@@ -173,7 +172,7 @@ class DropContinuousAggregate(_Aggregate):
                   IF lost.whole + lost.partly > 0 THEN
                     {{destroy}}
                   END IF;
-                  IF created IS NULL THEN
+                  IF was_created IS NULL THEN
                     {{capture}}
                     {{remember}}
                   END IF;
@@ -185,11 +184,13 @@ class DropContinuousAggregate(_Aggregate):
                 """,
                 facts=FACTS,
                 lost=LOST,
-                recall=undo.recall(created, "created"),
-                return_if_skipped=return_if_skipped("created"),
+                recall=undo.recall(created, "was_created"),
+                return_if_skipped=return_if_skipped("was_created"),
                 require_support=require_support(dropped, run),
                 find_facts=find_facts(self.subject, only_aggregates=True),
-                find_lost=find_lost_buckets(created_at="(created ->> 'at')::timestamptz"),
+                find_lost=find_lost_buckets(
+                    self.subject, created_at="(was_created ->> 'at')::timestamptz", changes_are_lost=True
+                ),
                 destroy=self._destroy(run),
                 capture=CAPTURE,
                 remember=undo.remember(dropped, "remembered"),

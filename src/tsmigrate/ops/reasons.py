@@ -49,7 +49,8 @@ def find_facts(subject: str, *, only_aggregates: bool = False) -> str:
                a.hypertable_schema AS source_schema, a.hypertable_name AS source_name,
                d.hypertable_schema AS holder_schema, d.hypertable_name AS holder_name,
                d.column_name::text AS time_column, d.column_type::text AS time_type,
-               d.time_interval IS NULL AS by_number, d.integer_now_func
+               d.time_interval IS NULL AS by_number, d.integer_now_func,
+               CASE WHEN d.time_interval IS NULL THEN d.column_type::text ELSE 'interval' END AS span_type
           INTO facts
           FROM pg_class c
           JOIN pg_namespace n ON n.oid = c.relnamespace

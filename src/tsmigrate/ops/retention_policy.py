@@ -156,11 +156,8 @@ class AddRetentionPolicy(_Retention):
                   {{refuse_all}}
                   {{unrefreshed}}
                   {{remember}}
-                  IF facts.by_number THEN
-                    PERFORM add_retention_policy(facts.oid, drop_after::bigint, schedule_interval => schedule);
-                  ELSE
-                    PERFORM add_retention_policy(facts.oid, drop_after::interval, schedule_interval => schedule);
-                  END IF;
+                  EXECUTE format('SELECT add_retention_policy($1, $2::%s, schedule_interval => $3)', facts.span_type)
+                    USING facts.oid, drop_after, schedule;
                 END
                 """,
                 facts=FACTS,
