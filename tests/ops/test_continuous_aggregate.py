@@ -11,12 +11,14 @@ from alembic.operations.ops import UpgradeOps
 from sqlalchemy.exc import DBAPIError
 
 from ops_support import alone, refusal
+from tsmigrate import connect
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.continuous_aggregate import (
     CreateContinuousAggregate,
     DropContinuousAggregate,
     RestoreContinuousAggregate,
 )
+from tsmigrate.sql import raw
 
 revision, down_revision = "aggregate", None
 
@@ -309,12 +311,103 @@ def test_an_aggregate_of_whole_numbers_is_judged_alike(migration: Any) -> None:
     migration.there_and_back(*steps, meanwhile=lambda: refresh(migration))
     migration.run(steps[0])
     forget(migration)
+    migration.execute(
+        """ALTER MATERIALIZED VIEW "Hourly %" SET (timescaledb.compress)""",
+        """SELECT add_continuous_aggregate_policy('"Hourly %"', 300, 30, '1 h')""",
+        """SELECT add_compression_policy('"Hourly %"', 500)""",
+        """SELECT add_retention_policy('"Hourly %"', 900)""",
+    )
     migration.there_and_back(down, restored)
     refresh(migration)
     migration.execute("SELECT drop_chunks('reading', 200)")
     assert '6 of the buckets of "Hourly %" have no rows below them any more (0 to 150), and 1 would' in (
         refusal(migration, steps[1])
     )
+
+
+@community
+def test_an_aggregate_below_that_is_filled_in_part_gives_buckets_from_the_table_above_that(reading: Any) -> None:
+    reading.run(up)
+    daily = """SELECT time_bucket('1 day', hour) AS day, sum(noted) FROM "Hourly %" GROUP BY 1"""
+    reading.run(lambda: op.create_continuous_aggregate("daily", daily, materialized_only=True))
+    forget(reading)
+    alone(reading, """CALL refresh_continuous_aggregate('"Hourly %"', NULL, '2026-03-04 12:00+00')""")
+    alone(reading, "CALL refresh_continuous_aggregate('daily', NULL, '2026-03-09 00:00+00')")
+    assert reading.value("SELECT array_agg(sum ORDER BY day)::text FROM daily") == "{12,12,12,12,12,12,12,12}"
+
+    def drop() -> None:
+        op.drop_continuous_aggregate("daily")
+
+    reading.there_and_back(drop, lambda: op.restore_continuous_aggregate("daily"))
+    alone(reading, "CALL refresh_continuous_aggregate('daily', NULL, '2026-03-09 00:00+00')")
+    reading.execute("SELECT drop_chunks('reading', timestamptz '2026-03-04')")
+    reading.there_and_back(drop, lambda: op.restore_continuous_aggregate("daily"))
+    alone(reading, "CALL refresh_continuous_aggregate('daily', NULL, '2026-03-09 00:00+00')")
+    reading.execute("SELECT drop_chunks('reading', timestamptz '2026-03-06')")
+    assert '1 of the buckets of "daily"' in refusal(reading, drop)
+    assert "and 1 would come out otherwise" in refusal(reading, drop)
+    reading.execute("""ALTER MATERIALIZED VIEW "Hourly %" SET (timescaledb.materialized_only = true)""")
+    assert '4 of the buckets of "daily"' in refusal(reading, drop)
+
+
+KINDS = {
+    "date": "time_bucket('1 day', at)",
+    "timestamp": "time_bucket('36 hours', at)",
+    "timestamptz": "time_bucket('1 day', at, 'Europe/Berlin')",
+}
+
+
+@community
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_time_is_judged_alike(migration: Any, kind: str) -> None:
+    """Over the change to summer time too, and with chunks that do not begin where a bucket does."""
+    migration.execute(
+        f"CREATE TABLE reading (at {kind} NOT NULL)",
+        "SELECT create_hypertable('reading', by_range('at', interval '5 days'))",
+        f"INSERT INTO reading SELECT (timestamp '2026-03-01' + n * interval '30 minutes')::{kind} "
+        "FROM generate_series(0, 2399) n",
+    )
+    query = f"SELECT {KINDS[kind]} AS bucket, count(*) FROM reading GROUP BY 1"
+    steps = (
+        lambda: op.create_continuous_aggregate("Hourly %", query),
+        lambda: op.drop_continuous_aggregate("Hourly %"),
+    )
+    migration.there_and_back(*steps, meanwhile=lambda: refresh(migration))
+    migration.run(steps[0])
+    forget(migration)
+    migration.there_and_back(steps[1], restored)
+    refresh(migration)
+    since = migration.value(
+        "SELECT min(range_end) FROM timescaledb_information.chunks WHERE hypertable_name = 'reading'"
+    )
+    whole = migration.value(
+        f'SELECT count(*) FROM "Hourly %" h WHERE NOT EXISTS '
+        f"(SELECT FROM reading r WHERE at >= '{since}' AND h.bucket = {KINDS[kind]})"
+    )
+    cut = migration.value(
+        f'SELECT count(*) FROM "Hourly %" h WHERE count > (SELECT count(*) FROM reading r '
+        f"WHERE at >= '{since}' AND h.bucket = {KINDS[kind]}) AND EXISTS "
+        f"(SELECT FROM reading r WHERE at >= '{since}' AND h.bucket = {KINDS[kind]})"
+    )
+    migration.execute(f"SELECT drop_chunks('reading', '{since}'::{kind})")
+    assert whole > 0
+    assert (cut > 0) == (kind != "date")
+    told = refusal(migration, steps[1])
+    assert f"{whole} of the buckets" in told, told
+    assert f"and {cut} would come out otherwise" in told, told
+
+
+@community
+def test_a_lock_that_stays_held_is_refused_with_what_to_do(reading: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading.run(up)
+    monkeypatch.setattr("tsmigrate.ops.run.LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr("tsmigrate.ops.run.LOCK_RETRIES", 1)
+    with connect.connection(reading.database) as holder:
+        holder.execute(raw("SELECT count(*) FROM reading"))
+        with pytest.raises(DBAPIError, match=r"did not get its locks in 2 attempts of 50 ms") as refused:
+            reading.run(down)
+    assert "tsmigrate.lock_timeout" in str(refused.value.orig)
+    reading.run(down)
 
 
 @pytest.mark.edition("apache")

@@ -54,8 +54,8 @@ def told_lost(subject: str) -> str:
     )
 
 
-# Everything is in TimescaleDB's internal numbers: microseconds, or what the partition column counts. Above an aggregate
-# that answers from its own rows only, the chunks below that one do not count.
+# Everything is in TimescaleDB's internal numbers: microseconds, or what the partition column counts. An aggregate below
+# answers from its own rows up to its watermark, and above it from what is below it in turn, if it reads in real time.
 _FIND = """\
 DECLARE
   held regclass := format('%I.%I', facts.holder_schema, facts.holder_name)::regclass;
@@ -68,17 +68,24 @@ DECLARE
   created jsonb;
 BEGIN
   {{created}}
-  WITH RECURSIVE source (schema, name) AS (
-    SELECT facts.source_schema, facts.source_name
+  WITH RECURSIVE source (schema, name, above) AS (
+    SELECT facts.source_schema, facts.source_name, NULL::bigint
     UNION ALL
-    SELECT a.hypertable_schema, a.hypertable_name
+    SELECT a.hypertable_schema, a.hypertable_name, greatest(s.above, _timescaledb_functions.cagg_watermark(h.id))
       FROM source s
       JOIN timescaledb_information.continuous_aggregates a
         ON (a.materialization_hypertable_schema, a.materialization_hypertable_name) = (s.schema, s.name)
+      JOIN _timescaledb_catalog.hypertable h ON (h.schema_name, h.table_name) = (s.schema, s.name)
      WHERE NOT a.materialized_only
   ), chunk AS (
     SELECT int8range(coalesce(c.range_start_integer, _timescaledb_functions.time_to_internal(c.range_start)),
-                     coalesce(c.range_end_integer, _timescaledb_functions.time_to_internal(c.range_end))) AS span,
+                     coalesce(c.range_end_integer, _timescaledb_functions.time_to_internal(c.range_end)))
+             * int8range(s.above, (SELECT _timescaledb_functions.cagg_watermark(h.id)
+                                     FROM timescaledb_information.continuous_aggregates a
+                                     JOIN _timescaledb_catalog.hypertable h
+                                       ON (h.schema_name, h.table_name) = (a.materialization_hypertable_schema,
+                                                                           a.materialization_hypertable_name)
+                                    WHERE (h.schema_name, h.table_name) = (s.schema, s.name))) AS span,
            c.chunk_creation_time > coalesce({{created_at}}, (created ->> 'at')::timestamptz, '-infinity')
              AND (c.range_end IS NULL OR c.chunk_creation_time > c.range_end) AS late
       FROM source s
@@ -88,7 +95,8 @@ BEGIN
          coalesce(range_agg(span) + int8multirange(int8range(max(upper(span)), NULL)), '{}'),
          coalesce(range_agg(span) FILTER (WHERE late), '{}')
     INTO covered, open_ended, doubtful
-    FROM chunk;
+    FROM chunk
+   WHERE NOT isempty(span);
 
   SELECT CASE WHEN facts.by_number THEN format('bucket::bigint + %L::bigint', i.bucket_width)
               WHEN facts.time_type = 'timestamp with time zone' THEN

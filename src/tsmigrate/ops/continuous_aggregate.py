@@ -27,6 +27,7 @@ class _Aggregate(TableOperation):
         """`statement`, which takes its locks itself, tried until it gets them."""
         return assemble(
             """
+            SET CONSTRAINTS ALL IMMEDIATE;
             PERFORM set_config('lock_timeout', '{{timeout}}ms', true);
             FOR attempt IN 0..{{retries}} LOOP
               BEGIN
@@ -34,15 +35,21 @@ class _Aggregate(TableOperation):
                 EXIT;
               EXCEPTION WHEN lock_not_available THEN
                 IF attempt = {{retries}} THEN
-                  RAISE;
+                  {{busy}}
                 END IF;
-                PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 5));
+                PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 10) * (0.5 + random()));
               END;
             END LOOP;
             """,
             timeout=str(run.locking.timeout_ms),
             retries=str(run.locking.retries),
             statement=statement,
+            busy=refuse(
+                f"format('%s did not get its locks in {run.locking.retries + 1} attempts of "
+                f"{run.locking.timeout_ms} ms: %s', {literal(self.subject)}, SQLERRM)",
+                "end the sessions that hold its tables (pg_locks, pg_blocking_pids), or raise "
+                "tsmigrate.lock_timeout or tsmigrate.lock_retries (-x or alembic.ini)",
+            ),
         )
 
 
