@@ -31,6 +31,9 @@ from tsmigrate.undo import Key
 NOT_WRITTEN = {"written": False}
 """The metadata of a field that a revision's text does not hold."""
 
+ALWAYS_WRITTEN = {"always": True}
+"""The metadata of a field that has to be given, and may be None."""
+
 log = logging.getLogger("tsmigrate")
 
 
@@ -192,7 +195,11 @@ def _nothing_done_yet(name: str, revision: str) -> str:
 
 def _render(_autogenerate: AutogenContext, asked: Operation) -> str:
     """The call as a revision has it: what differs from the defaults, by name after the first."""
-    given = [(field, value) for field in _written(asked) if (value := getattr(asked, field.name)) != _default_of(field)]
+    given = [
+        (field, value)
+        for field in _written(asked)
+        if (value := getattr(asked, field.name)) != _default_of(field) or field.metadata.get("always", False)
+    ]
     arguments = [
         repr(value) if not number else f"{field.name}={value!r}" for number, (field, value) in enumerate(given)
     ]
