@@ -28,7 +28,7 @@ def die_at_each_write(
     Returns how often it was.
     """
     for number in range(1, MOST):
-        _arm(migration, number)
+        arm(migration, number)
         try:
             migration.run(step)
         except (DBAPIError, PendingRollbackError) as error:
@@ -37,7 +37,7 @@ def die_at_each_write(
             live(migration)
             check()
             return number - 1
-        _arm(migration, 0)
+        arm(migration, 0)
         migration.run(step)
         check()
         migration.run(start_over)
@@ -49,7 +49,7 @@ def _all_of(error: BaseException) -> str:
     return str(error) + (_all_of(error.__context__) if error.__context__ else "")
 
 
-def _arm(migration: Any, number: int) -> None:
+def arm(migration: Any, number: int) -> None:
     """The table tsmigrate.undo goes with its last row, so one of ours stays in it."""
     live(migration)
     migration.execute(

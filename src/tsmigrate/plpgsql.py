@@ -96,8 +96,7 @@ def lock(subject: str, mode: str, locking: Locking, *, and_those: str | None = N
     A failed attempt lets go of what it got and pauses, so that nobody queues behind us for longer than the timeout;
     the pauses differ, so that two of us do not meet again and again. `and_those` is a query for the (quoted) names of
     further tables and the mode for each; `only` leaves out a hypertable's chunks, which each take a place in the
-    server's lock table. Pending deferred constraint checks come first: ALTER TABLE refuses while
-    there are any (55006).
+    server's lock table. Pending deferred constraint checks come first: ALTER TABLE refuses while there are any (55006).
     """
     return assemble(
         """

@@ -88,3 +88,9 @@ SELECT coalesce(sum(5 + (SELECT count(*) FROM pg_index
   FROM timescaledb_information.chunks
  WHERE (hypertable_schema, hypertable_name) = (hypertable.schema, hypertable.name) AND is_compressed"""
 """A query: how many locks it takes to decompress all chunks: each with its indexes, and what it was compressed into."""
+
+POLICIES_TO_PAUSE = (
+    "(hypertable_schema, hypertable_name) = (hypertable.schema, hypertable.name) AND job_id >= 1000 "
+    f"AND proc_name IN ({literal(POLICY_OF_COLUMNSTORE)}, {literal(POLICY_OF_RETENTION)}, 'policy_reorder')"
+)
+"""A condition on timescaledb_information.jobs: the policies that would meddle with chunks."""
