@@ -49,6 +49,10 @@ class Operation(MigrateOperation):
     def statements(self, run: Run) -> Sequence[str]:
         """The SQL, a statement each."""
 
+    def closing_statements(self, run: Run) -> Sequence[str]:  # noqa: ARG002
+        """What an isolated operation does together with the revision's stamp: neither happens without the other."""
+        return ()
+
     @abstractmethod
     def reverse(self) -> MigrateOperation:
         """The operation that takes this one back."""
@@ -108,6 +112,7 @@ def _run(operations: Operations, asked: Operation) -> None:
     _isolated_in[context] = (circumstances.revision, asked.name)
     with _outside_a_transaction(context):
         _execute(operations, statements)
+    _execute(operations, asked.closing_statements(circumstances))
 
 
 @contextmanager

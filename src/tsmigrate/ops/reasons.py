@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from tsmigrate.plpgsql import REFUSED, assemble, refuse, require_table
 from tsmigrate.sql import literal
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an operation is not begun."""
+
+    when: str  # an SQL condition
+    told: str  # an SQL expression, usually format(…)
+    mend: str  # plain text
+
+
+def refuse_for(what: str, reasons: Sequence[Reason]) -> str:
+    """End the block with all of the reasons that hold. `what` is plain text."""
+    rows = [
+        f"SELECT {place}, {reason.told}, {literal(reason.mend)} WHERE {reason.when}"
+        for place, reason in enumerate(reasons)
+    ]
+    return refuse_all(f"{what} is refused", "\nUNION ALL\n".join(rows))
 
 
 def refuse_all(what: str, query: str) -> str:
