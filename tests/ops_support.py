@@ -35,3 +35,16 @@ def run_job(migration: Any, procedure: str) -> None:
         f"SELECT format('CALL run_job(%s)', job_id) FROM timescaledb_information.jobs WHERE proc_name = '{procedure}'"
     )
     alone(migration, migration.value(query))
+
+
+def many_chunks(migration: Any, number: int) -> None:
+    """The hypertable reading with its columnstore enabled and a row in each of so many chunks, long ago."""
+    migration.execute(
+        "CREATE TABLE reading (at timestamptz NOT NULL, device int, value real, PRIMARY KEY (device, at))",
+        "SELECT create_hypertable('reading', by_range('at', interval '1 day'))",
+        "ALTER TABLE reading SET (timescaledb.compress, timescaledb.compress_segmentby = 'device')",
+    )
+    for day in range(number):  # a transaction each, for the lock table's sake
+        migration.execute(
+            f"INSERT INTO reading VALUES (timestamptz '2020-01-01 UTC' + interval '{day} days', 1, {day})"
+        )

@@ -11,6 +11,7 @@ from alembic.operations.ops import UpgradeOps
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from cut_off import MOST, arm, die_at_each_write, live
+from ops_support import many_chunks
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.alter_compressed import AlterCompressed
 
@@ -244,6 +245,15 @@ def test_chunks_that_foreign_keys_point_into_are_compressed_again(reading: Any) 
     )
     reading.there_and_back(up, down)
     assert reading.value(COMPRESSED) == FIRST_TWO
+
+
+@community
+def test_more_chunks_than_the_lock_table_holds_are_refused_before_any_is_decompressed(few_locks: Any) -> None:
+    many_chunks(few_locks, 80)
+    few_locks.run(lambda: op.compress_chunks("reading", "7 days"))
+    with pytest.raises(DBAPIError, match=r"altering all of its chunks needs 240 locks .* has room for 200"):
+        few_locks.run(up)
+    assert few_locks.value("SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed") == 80
 
 
 @community

@@ -10,6 +10,7 @@ from alembic.autogenerate import render_python_code
 from alembic.operations.ops import UpgradeOps
 from sqlalchemy.exc import DBAPIError
 
+from ops_support import many_chunks
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.columnstore import RestoreColumnstore, SetColumnstore
 
@@ -171,22 +172,18 @@ def test_a_downgrade_is_refused_while_a_policy_would_compress_again(reading: Any
 
 
 @community
-def test_a_downgrade_is_refused_where_the_lock_table_is_too_small_for_all_chunks(
-    reading: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reading.run(up)
-    reading.execute(OF_ALL)
-    monkeypatch.setattr("tsmigrate.ops.facts._PLACES", "0")
-    from tsmigrate.ops import columnstore, facts
-
-    monkeypatch.setattr(
-        columnstore,
-        "_REASONS_AGAINST_DISABLING",
-        (facts.room_for_locks(facts.LOCKS_TO_DECOMPRESS, "decompressing its chunks"),),
-    )
-    with pytest.raises(DBAPIError, match="needs 24 locks in one transaction"):
-        reading.run(down)
-    assert reading.value(COMPRESSED) == 4
+def test_a_downgrade_is_refused_where_the_lock_table_is_too_small_for_all_chunks(few_locks: Any) -> None:
+    many_chunks(few_locks, 60)
+    few_locks.execute("ALTER TABLE reading SET (timescaledb.compress = false)")
+    few_locks.run(up)
+    few_locks.run(lambda: op.compress_chunks("reading", "7 days"))
+    with pytest.raises(DBAPIError, match=r"needs 420 locks in one transaction, and .* has room for 200") as refused:
+        few_locks.run(down)
+    assert "set max_locks_per_transaction" in str(refused.value.orig)
+    assert few_locks.value(COMPRESSED) == 60
+    few_locks.run(lambda: op.decompress_chunks("reading"))
+    few_locks.run(down)  # nothing is left to decompress
+    assert few_locks.value(LEFT_OVER) == 0
 
 
 @community

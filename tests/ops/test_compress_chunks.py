@@ -14,6 +14,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
 from cut_off import die_at_each_write
+from ops_support import many_chunks
 from tsmigrate import connect
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.compress_chunks import CompressChunks, DecompressChunks
@@ -28,6 +29,7 @@ COMPRESSED = (
 )
 ROWS = "SELECT count(*) || ' ' || sum(hash_record_extended(r, 0)::numeric) FROM reading r"
 FIRST = "SELECT compress_chunk(c) FROM show_chunks('reading', older_than => timestamptz '2026-01-02') c"
+COUNT = "SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed"
 community = pytest.mark.edition("community")
 
 
@@ -156,11 +158,10 @@ def test_a_whole_number_is_the_value_below_which_chunks_lie(migration: Any) -> N
         "INSERT INTO reading SELECT generate_series(0, 49)",
         "ALTER TABLE reading SET (timescaledb.compress)",
     )
-    count = "SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed"
     migration.run(lambda: op.compress_chunks("reading", 25))
-    assert migration.value(count) == 2
+    assert migration.value(COUNT) == 2
     migration.run(down)
-    assert migration.value(count) == 0
+    assert migration.value(COUNT) == 0
     with pytest.raises(DBAPIError, match="'7 days' is no whole number"):
         migration.run(up)
 
@@ -199,6 +200,26 @@ def test_it_is_alone_in_its_revision(reading: Any) -> None:
 
     with pytest.raises(CommandError, match="shares revision compress with compress_chunks"):
         reading.run(both)
+
+
+@community
+def test_locks_do_not_add_up_from_chunk_to_chunk(migration: Any) -> None:
+    many_chunks(migration, 20)
+    migration.execute(
+        "CREATE SCHEMA tsmigrate",
+        "CREATE TABLE tsmigrate.undo (revision text, operation text, subject text, definition jsonb, "
+        "PRIMARY KEY (revision, operation, subject))",
+        "CREATE TABLE held (place serial, locks int)",
+        "CREATE FUNCTION count_locks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO held (locks) "
+        "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid(); RETURN NULL; END $$",
+        "CREATE TRIGGER counted AFTER INSERT OR DELETE ON tsmigrate.undo FOR EACH ROW EXECUTE FUNCTION count_locks()",
+    )
+    for step, compressed in ((up, 20), (down, 0)):
+        migration.execute("TRUNCATE held")
+        migration.run(step)
+        assert migration.value(COUNT) == compressed
+        assert migration.value("SELECT count(*) FROM held") == 21  # the chunks and its own row
+        assert migration.value("SELECT max(locks) FROM held") < 100
 
 
 @community
