@@ -263,7 +263,7 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], list[str], str]] = {
         """CREATE TABLE readings (id int, ts date, PRIMARY KEY (id, ts), up int, uts date,
                CONSTRAINT own FOREIGN KEY (up, uts) REFERENCES readings);
            CREATE TABLE child (id int, ts date, CONSTRAINT far FOREIGN KEY (id, ts) REFERENCES readings);
-           INSERT INTO readings VALUES (1, '2026-01-01')""",
+           ALTER TABLE child DISABLE TRIGGER ALL; INSERT INTO readings VALUES (1, '2026-01-01')""",
         {},
         ["its foreign key own points at itself", "the foreign key far of child points at it"],
         "drop_foreign_key_to",
