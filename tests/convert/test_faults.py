@@ -54,6 +54,7 @@ ALTER TABLE readings DISABLE TRIGGER off;
 """
 CONVERSION = {"the rows move": 1, "the indexes are built": 3, "the checksum is made": 6}
 REVERT = {"the rows move": 2, "the indexes are built": 3, "the checksum is made": 5}
+CLIENTS = "FROM pg_stat_activity WHERE application_name = 'psql' AND datname = current_database()"
 Statement = Callable[..., str]
 Take = Callable[[], Snapshot]
 WAYS: dict[str, tuple[Statement, int]] = {
@@ -128,17 +129,16 @@ def test_what_is_cut_off_has_changed_nothing_and_a_rerun_finishes(  # noqa: PLR0
 ) -> None:
     way, place = WAYS[where]
     prepare(session, way)
-    before = everything(session, take)
+    before, asked = everything(session, take), way(locking=PATIENT)
     with held(other_connection, place):
-        limit = "SET statement_timeout = '3s';" if how == "statement_timeout" else ""
-        process = client(limit + way(locking=PATIENT))
-        pid = waiting(session)
+        process = client(f"SET statement_timeout = '2s';\n{asked}" if how == "statement_timeout" else asked)
         if how == "pg_terminate_backend":
-            session.run(f"SELECT pg_terminate_backend({pid})")
+            session.run(f"SELECT pg_terminate_backend({waiting(session)})")
         elif how == "kill -9 of the client":
+            waiting(session)
             process.kill()
         process.wait(30)
-    until(lambda: session.rows(f"SELECT FROM pg_stat_activity WHERE pid = {pid}") == [])
+    until(lambda: session.value(f"SELECT count(*) {CLIENTS}") == 0)
     assert process.returncode != 0
     assert everything(session, take) == before
     session.run(way())
@@ -247,9 +247,6 @@ def test_a_disk_that_fills_up_leaves_everything_as_it_was(full_disk: Session, wa
     session.run("DROP TABLE filler")
     session.run(way())
     assert rows_of(session) == before
-
-
-CLIENTS = "FROM pg_stat_activity WHERE application_name = 'psql' AND datname = current_database()"
 
 
 @pytest.mark.slow
