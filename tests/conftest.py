@@ -44,15 +44,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("edition", only or [str(edition) for edition in Edition], indirect=True, scope="session")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow tests run only when asked for by name of their marker."""
-    if "slow" in config.option.markexpr:
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if item not in slow]
-
-
 @pytest.fixture(scope="session", autouse=True)
 def own_state() -> Iterator[Path]:
     """Sandboxes of the tests live apart from the user's, and no database of theirs is ever touched."""

@@ -15,6 +15,9 @@ REFUSED = "TSM01"
 
 PostgreSQL keeps classes that begin with I to Z for such use."""
 
+NOTICE = "tsmigrate: "
+"""How a notice or warning of ours begins, so that it is told from the server's own."""
+
 
 def do_block(template: str, **pieces: str) -> str:
     """A DO statement from a template with pieces; see `assemble`."""
@@ -52,6 +55,11 @@ _PLACE = re.compile(r"^(?P<indent> *)\{\{(?P<alone>\w+)\}\}(?:\n|\Z)|\{\{(?P<wit
 def refuse(message: str, mend: str) -> str:
     """End the block. `message` is an SQL expression, usually format(…); `mend` is plain text."""
     return f"RAISE EXCEPTION USING ERRCODE = '{REFUSED}', MESSAGE = {message}, HINT = {literal(mend)};"
+
+
+def tell(message: str, level: str = "NOTICE") -> str:
+    """Say something to whoever runs the block. `message` is an SQL expression."""
+    return f"RAISE {level} '%', {literal(NOTICE)} || {message};"
 
 
 def require_table(subject: str) -> str:

@@ -53,6 +53,25 @@ def remember(key: Key, definition: str) -> str:
     )
 
 
+def amend(key: Key, addition: str) -> str:
+    """Add to the row; `addition` is an expression of type jsonb, an object."""
+    return f"UPDATE tsmigrate.undo SET definition = definition || {addition} WHERE {key.condition};"
+
+
+def look(key: Key, variable: str) -> str:
+    """Read the row into `variable` (jsonb), NULL where there is none, and leave it."""
+    return assemble(
+        """
+        {{variable}} := NULL;
+        IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
+          SELECT definition INTO {{variable}} FROM tsmigrate.undo WHERE {{condition}};
+        END IF;
+        """,
+        variable=variable,
+        condition=key.condition,
+    )
+
+
 def recall(key: Key, variable: str) -> str:
     """Read the row into `variable` (jsonb), NULL where there is none, and delete it."""
     return assemble(

@@ -31,9 +31,9 @@ class Migration:
     def run(self, step: Step) -> None:
         """`step` in a transaction of its own, as a revision has it."""
         with connect.connection(self.database) as connection:
-            with Operations.context(MigrationContext.configure(connection, opts=OPTIONS)):
+            context = MigrationContext.configure(connection, opts=OPTIONS)
+            with Operations.context(context), context.begin_transaction(_per_migration=True):
                 step()
-            connection.commit()
 
     def sql(self, step: Step) -> str:
         """What `--sql` prints for `step`."""
@@ -43,7 +43,7 @@ class Migration:
             dialect_opts={"paramstyle": "named"},
             opts={**OPTIONS, "as_sql": True, "output_buffer": _Buffer(printed)},
         )
-        with Operations.context(context):
+        with Operations.context(context), context.begin_transaction(_per_migration=True):
             step()
         return "".join(printed)
 
@@ -101,3 +101,11 @@ def plain(plain_database: DatabaseUrl, take: Take) -> Migration:
 def migration(database: DatabaseUrl, take: Take) -> Migration:
     """On a database with the extension."""
     return Migration(database, take)
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What alembic.ini and `-x` would say, without `tsmigrate.` before the names."""
+    values: dict[str, str] = {}
+    monkeypatch.setattr("tsmigrate.ops.run._setting", values.get)
+    return values

@@ -11,7 +11,8 @@ from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.in_place import HashDimension, HypertableRequest, hypertable
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.operation import NOT_WRITTEN, Run, TableOperation, operation
+from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.run import Run
 
 CREATE = "create_hypertable"
 

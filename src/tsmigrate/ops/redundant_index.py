@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from alembic.operations import Operations
 
 from tsmigrate import undo
-from tsmigrate.ops.operation import Run, TableOperation, operation
+from tsmigrate.ops.operation import TableOperation, operation
+from tsmigrate.ops.run import Run
 from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table
 from tsmigrate.sql import identifier, literal
 
