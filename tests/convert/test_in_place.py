@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from convert_support import Session, block
+from convert_support import Session, block, plain
 from tsmigrate import connect
 from tsmigrate.catalog import checksum
 from tsmigrate.catalog.relation import Relation
@@ -99,12 +99,14 @@ def test_a_hash_dimension_and_a_now_function_are_set(session: Session) -> None:
 
 def test_the_callers_settings_come_back(session: Session) -> None:
     session.run(READINGS)
+    every = raw("SELECT name, setting FROM pg_settings WHERE name NOT LIKE 'plpgsql.%' ORDER BY name")
     with connect.connection(session.database) as connection:
         connection.execute(raw("SET LOCAL search_path = public; SET LOCAL lock_timeout = '7s'"))
-        connection.execute(raw("SET LOCAL TimeZone = 'Asia/Tokyo'"))
-        connection.execute(raw(block()))
-        shown = [connection.execute(raw(f"SHOW {n}")).scalar() for n in ("search_path", "lock_timeout", "TimeZone")]
-        assert shown == ["public", "7s", "Asia/Tokyo"]
+        connection.execute(raw("SET LOCAL TimeZone = 'Asia/Tokyo'; SET LOCAL maintenance_work_mem = '1MB'"))
+        before = connection.execute(every).all()
+        for statement in (block(), plain()):
+            connection.execute(raw(statement))
+            assert connection.execute(every).all() == before
 
 
 # Traps: each loses or alters rows, or does what nobody asked for, with the plain call.

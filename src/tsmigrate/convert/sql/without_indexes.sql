@@ -2,6 +2,12 @@
 -- those that stay in place: what others depend on (a view that groups by the primary key, 2BP01), what its definition
 -- does not tell (that it is invalid, an extension's), and what we might not make again.
 IF counted > 0 THEN
+  FOR statement IN
+    SELECT format('while the foreign key %I of %s points at it, none of its chunks can be dropped', conname, conrelid::regclass)
+    FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND confrelid = target AND conrelid <> target
+  LOOP
+    RAISE WARNING '%: %', table_name, statement;
+  END LOOP;
   relations := ARRAY[target::oid];
   unwanted_foreign_keys := ARRAY(
     SELECT k.oid FROM pg_constraint k JOIN pg_class r ON r.oid = k.confrelid
