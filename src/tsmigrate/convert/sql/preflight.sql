@@ -36,11 +36,10 @@ END IF;
 
 is_time := facts.typname IN ('date', 'timestamp', 'timestamptz', 'int2', 'int4', 'int8') AND facts.typtype = 'b';
 time_type := facts.typname;
-IF is_time AND facts.relkind = 'r' AND facts.owned THEN
-  EXECUTE format('SELECT count(*), count(*) FILTER (WHERE %1$I IS NULL), count(*) FILTER (WHERE %2$s) FROM ONLY %3$s',
-                 time_column,
-                 CASE WHEN time_type LIKE 'int%' THEN 'false' ELSE format('NOT isfinite(%I)', time_column) END, target)
-  INTO counted, missing, infinite;
+IF is_time AND facts.relkind = 'r' AND facts.owned AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = target) THEN
+  further_counts := format(', count(*) FILTER (WHERE %I IS NULL), count(*) FILTER (WHERE %s)', time_column,
+                           CASE WHEN time_type LIKE 'int%' THEN 'false' ELSE format('NOT isfinite(%I)', time_column) END);
+  {{rows}}
 ELSIF facts.relkind = 'r' AND facts.owned THEN
   EXECUTE format('SELECT count(*) FROM ONLY %s', target) INTO counted;
 END IF;
@@ -130,11 +129,21 @@ IF target IS NOT NULL THEN
            format('Drop it first with the operation drop_foreign_key_to on %s.', target)
     FROM pg_constraint WHERE contype = 'f' AND conrelid = target AND confrelid = target AND counted > 0
     UNION ALL
-    -- TRUNCATE, by which the rows leave the root, is refused otherwise (0A000).
-    SELECT 5, format('the foreign key %I of %s points at it', conname, conrelid::regclass),
+    -- TRUNCATE, by which the rows leave the root, is refused otherwise (0A000). Before 2.21.1 a foreign key to a
+    -- hypertable refuses good rows from the sixth on.
+    SELECT 5, format('the foreign key %I of %s points at it%s', k.conname, k.conrelid::regclass,
+                     CASE WHEN extension_version < ARRAY[2, 21, 1] THEN ', and TimescaleDB before 2.21.1 would refuse good rows'
+                          WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN format(', and %I may not change that table', current_user)
+                          WHEN k.is_hypertables THEN ', which as a hypertable cannot point at another'
+                          ELSE ', and the triggers behind it are not all enabled' END),
            format('Drop it first with the operation drop_foreign_key_to on %s.', target)
-    FROM pg_constraint
-    WHERE contype = 'f' AND confrelid = target AND conrelid <> target AND conparentid = 0 AND counted > 0
+    FROM (SELECT *, EXISTS (SELECT FROM pg_trigger WHERE tgrelid = conrelid AND tgname = 'ts_insert_blocker') AS is_hypertables,
+                 EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O') AS sleeps
+          FROM pg_constraint k
+          WHERE contype = 'f' AND confrelid = target AND conrelid <> target AND conparentid = 0) AS k
+    JOIN pg_class c ON c.oid = k.conrelid
+    WHERE counted > 0
+      AND (extension_version < ARRAY[2, 21, 1] OR NOT pg_has_role(c.relowner, 'USAGE') OR k.is_hypertables OR k.sleeps)
     UNION ALL
     SELECT 5, format('it has the rule %I', rulename), 'Drop the rule; a trigger can do its work.'
     FROM pg_rewrite WHERE ev_class = target AND facts.relkind = 'r'
