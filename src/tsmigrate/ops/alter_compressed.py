@@ -12,16 +12,9 @@ from tsmigrate import undo
 from tsmigrate.errors import UsageError
 from tsmigrate.ops import chunkwise
 from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
-from tsmigrate.ops.facts import (
-    COMPRESSED_CHUNKS,
-    LOCKS_TO_ALTER,
-    NOT_ITS_OWNER,
-    POLICIES_TO_PAUSE,
-    find_hypertable,
-    room_for_locks,
-)
+from tsmigrate.ops.facts import COMPRESSED_CHUNKS, LOCKS_TO_ALTER, POLICIES_TO_PAUSE, find_hypertable
 from tsmigrate.ops.operation import TableOperation, operation
-from tsmigrate.ops.reasons import refuse_for
+from tsmigrate.ops.reasons import NOT_ITS_OWNER, no_room_for_locks, refuse_all
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.support import require_support
 from tsmigrate.plpgsql import assemble, do_block, lock, refuse, tell
@@ -65,7 +58,7 @@ class AlterCompressed(TableOperation):
             do_block(
                 """
                 DECLARE
-                  hypertable record;
+                  facts record;
                   state jsonb;
                   settings jsonb;
                   chunk text;
@@ -162,9 +155,9 @@ class AlterCompressed(TableOperation):
             END IF;
             COMMIT;
             """,
-            reasons=refuse_for(
+            reasons=refuse_all(
                 f"{ALTER} of {self.subject}",
-                (NOT_ITS_OWNER, room_for_locks(LOCKS_TO_ALTER, "altering all of its chunks")),
+                (NOT_ITS_OWNER, no_room_for_locks(LOCKS_TO_ALTER, "altering all of its chunks")),
             ),
             probe=self._probe(),
             alteration=literal(self.alteration),
@@ -244,13 +237,13 @@ class AlterCompressed(TableOperation):
                   {{disable}}
                   EXECUTE {{alteration}};
                   -- Afterwards it is what it was, or else all of this is taken back.
-                  hypertable.columnstore := false;
+                  facts.columnstore := false;
                   {{apply}}
-                  hypertable.columnstore := true;
+                  facts.columnstore := true;
                 END;
                 -- TimescaleDB takes this alteration, and would then enforce nothing on compressed chunks.
                 IF settings IS NOT NULL AND EXISTS (
-                  SELECT FROM pg_constraint WHERE conrelid = hypertable.relation AND contype = 'x'
+                  SELECT FROM pg_constraint WHERE conrelid = facts.relation AND contype = 'x'
                 ) THEN
                   RAISE EXCEPTION 'a columnstore does not enforce exclusion constraints';
                 END IF;
