@@ -16,6 +16,8 @@ from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.convert.blocks import MISMATCH
 from tsmigrate.convert.in_place import HashDimension
+from tsmigrate.convert.preflight import Request, checks, examine
+from tsmigrate.convert.preflight.check import Said
 from tsmigrate.errors import UsageError
 from tsmigrate.plpgsql import REFUSED, Locking
 from tsmigrate.sql import raw
@@ -321,6 +323,21 @@ def test_a_refusal_says_every_reason_and_changes_nothing(session: Session, take:
     assert outcome.message.count("\n- ") == len(reasons)
     assert mend in outcome.hint
     assert take() == before
+
+
+@pytest.mark.parametrize("what", [what for what in REFUSALS if not {*REFUSALS[what][1]} - {"interval"}])
+def test_the_preflight_tells_the_same_reasons_and_mends(session: Session, what: str) -> None:
+    given, asked, _, _ = REFUSALS[what]
+    if given:
+        session.run(given)
+    outcome = session.attempt(block(**asked))
+    interval = asked.get("interval", "1 day")
+    with connect.connection(session.database) as connection:
+        findings = examine(connection, Request("readings", "ts", interval)).findings
+    refused = {check.name for check in checks() if check.said is Said.REFUSED}
+    told = [finding for finding in findings if finding.check in refused]
+    assert {f"- {finding.seen}" for finding in told} == set(outcome.message.splitlines()[1:])
+    assert {finding.mend for finding in told} == set(outcome.hint.splitlines())
 
 
 def test_a_database_without_the_extension_is_refused(plain_database: Any) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tsmigrate import undo
 from tsmigrate.catalog.relation import Relation
+from tsmigrate.convert import preflight
 from tsmigrate.convert.blocks import do_block, locked, name
 from tsmigrate.plpgsql import Locking
 from tsmigrate.sql import identifier, literal
@@ -54,6 +55,8 @@ def hypertable(request: HypertableRequest) -> str:
         integer_now="NULL" if request.integer_now is None else literal(name(request.integer_now)),
         migrate_data=_boolean(request.migrate_data),
         default_indexes=_boolean(request.default_indexes),
+        refusals=preflight.refusals(),
+        warnings=preflight.warnings(),
         lock=locked(request.table, request.locking),
         remember=undo.remember(request.key, "remembered"),
     )

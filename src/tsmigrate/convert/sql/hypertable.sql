@@ -12,20 +12,20 @@ DECLARE
   -- What is found
   target regclass := to_regclass(table_name);
   facts record;
-  time_type text;
-  is_time bool := false;
+  already_on name;         -- the partition column of a hypertable
+  wanted_length numeric;   -- the interval in seconds, or in the column's unit; NULL: it is none
   extension_schema name;
-  extension_version int[];
   counted bigint;
   checksum numeric;
   counted_before bigint;
   checksum_before numeric;
-  missing bigint := 0;
-  infinite bigint := 0;
+  missing bigint;
+  infinite bigint;
+  earliest numeric;
+  latest numeric;
+  expected_chunks bigint;  -- never fewer than there will be
   reasons text[] := '{}';
   mends text[] := '{}';
-  found_reasons text[];
-  found_mends text[];
   statement text;
   callers_lock_timeout text := current_setting('lock_timeout');
   callers_path text := current_setting('search_path');
@@ -41,6 +41,7 @@ DECLARE
 BEGIN
   {{preflight}}
   {{refuse}}
+  {{warnings}}
 
   {{rows}}
   counted_before := counted;
