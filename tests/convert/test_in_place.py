@@ -226,6 +226,13 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], list[str], str]] = {
         ["it is a hypertable already, on ts"],
         "set_chunk_interval",
     ),
+    "a hypertable with chunks": (
+        "CREATE TABLE readings (ts date); SELECT create_hypertable('readings', 'ts');"
+        "INSERT INTO readings VALUES ('2026-01-01'), ('2026-02-01')",
+        {},
+        ["it is a hypertable already, on ts"],
+        "set_chunk_interval",
+    ),
     "keys without time": (
         """CREATE TABLE readings (id int PRIMARY KEY, ts date, x int, UNIQUE (id, x) INCLUDE (ts));
            CREATE UNIQUE INDEX bare ON readings (x, (ts + 1)) INCLUDE (ts)""",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tsmigrate.convert.preflight.check import checks, refusals, warnings
-from tsmigrate.convert.preflight.examine import Report, examine
+from tsmigrate.convert.preflight.report import Report, examine
 from tsmigrate.convert.preflight.subject import Request
 
 __all__ = ["Report", "Request", "checks", "examine", "refusals", "warnings"]

@@ -14,6 +14,7 @@ from tsmigrate.finding import Finding, Severity
 from tsmigrate.sql import raw
 
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_ASSIGNED = r"""(?:\s*=|[\w\s,."]*\)\s*=)"""  # alone, or in a list of columns
 _STATEMENT_SHOWN = 60
 
 
@@ -60,12 +61,12 @@ def updates_of_time(subject: Subject) -> Iterator[Finding]:
     """Whether statements or triggers change the partition column of a row."""
     names = _names(subject)
     update = re.compile(
-        rf"\bupdate\s+(?:only\s+)?{names.table}\b(?:(?!;).)*?\bset\b(?:(?!\bwhere\b|;).)*?(?<![\w.\"]){names.column}\s*=",
+        rf"\bupdate\s+(?:only\s+)?{names.table}(?:(?!;).)*?\bset\b(?:(?!\bwhere\b|;).)*?(?<![\w.\"]){names.column}{_ASSIGNED}",
         re.IGNORECASE | re.DOTALL,
     )
     upsert = re.compile(
-        rf"\binsert\s+into\s+{names.table}\b(?:(?!;).)*?\bdo\s+update\s+set\b(?:(?!\bwhere\b|;).)*?(?<![\w.\"])"
-        rf"{names.column}\s*=",
+        rf"\binsert\s+into\s+{names.table}(?:(?!;).)*?\bdo\s+update\s+set\b(?:(?!\bwhere\b|;).)*?(?<![\w.\"])"
+        rf"{names.column}{_ASSIGNED}",
         re.IGNORECASE | re.DOTALL,
     )
     for text in _texts(subject):

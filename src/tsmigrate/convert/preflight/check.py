@@ -1,10 +1,9 @@
 """How a check is written, and the one list of them.
 
 A check that `create_hypertable` refuses by is a query, and both use its text: the DO block, and `tsmigrate preflight`.
-What it reads has the same name in both, be it a variable there or a column here: `target`, `facts.…`
-(`sql/facts.sql`), `time_column`, `hash_column`, `hash_partitions`, `now_function`, `wanted_interval`,
-`is_integer_interval`, `wanted_length`, `already_on`, `migrate`, `counted`, `missing`, `infinite`, `expected_chunks`.
-Its rows are (what was seen, why it matters, the mend); no row: nothing was seen.
+What it reads has the same name in both, be it a variable there or a column here (`Subject._asked`): `target`, `facts.…`
+(`sql/facts.sql`), `time_column`, `wanted_interval`, `wanted_length`, `counted`, `expected_chunks` and so on. Its rows are
+(what was seen, why it matters, the mend); no row: nothing was seen.
 """
 
 from __future__ import annotations

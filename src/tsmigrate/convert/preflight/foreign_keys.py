@@ -39,7 +39,7 @@ def foreign_keys_to_hypertables() -> str:
                format('Drop it first: ALTER TABLE %s DROP CONSTRAINT %I', target, k.conname)
         FROM pg_constraint k
         WHERE k.contype = 'f' AND k.conrelid = target AND k.confrelid <> target AND k.conparentid = 0
-          AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = k.confrelid AND t.tgname = 'ts_insert_blocker')
+          AND k.confrelid = ANY (hypertables)
     """
 
 

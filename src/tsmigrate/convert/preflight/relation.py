@@ -66,8 +66,7 @@ def inheritance() -> str:
     return """
         SELECT format('%s inherits from it', inhrelid::regclass), 'a hypertable''s only children are its chunks',
                'End the inheritance: ALTER TABLE … NO INHERIT.'
-        FROM pg_inherits WHERE inhparent = target
-          AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = target AND tgname = 'ts_insert_blocker')
+        FROM pg_inherits WHERE inhparent = target AND already_on IS NULL
         UNION ALL
         SELECT format('it inherits from %s', inhparent::regclass), 'TimescaleDB refuses it',
                'End the inheritance: ALTER TABLE … NO INHERIT.'

@@ -11,6 +11,7 @@ from typing import Any
 from tsmigrate.convert.preflight.subject import Far, Rows, Subject
 from tsmigrate.sql import identifier, literal
 
+SMALL_TABLE = 8 * 1024 * 1024  # bytes: to read it once is as cheap as to go by its index
 MOST_CHUNKS = 100_000  # looked at one by one
 FAR = 10  # chunks without a row, at least, between a row and the others that it lies far from
 FEW = 0.05  # of all rows, or chunks, at most: more are not stray
@@ -24,7 +25,7 @@ def look(subject: Subject) -> Rows:
     estimated = _estimated(known)
     if not subject.may_scan or not known.is_time:
         return _from_statistics(subject, known, estimated)
-    if known.index and _many(subject):
+    if known.index and subject.sizes.table > SMALL_TABLE:
         return _by_index(subject, known, estimated)
     return _by_scan(subject, known)
 
@@ -40,11 +41,6 @@ SELECT facts.is_time, facts.type, facts.time_is_finite AS finite, facts.time_as_
         ORDER BY x.relpages LIMIT 1) AS index
 FROM pg_class c WHERE c.oid = target AND c.relkind = 'r' AND facts.attnum IS NOT NULL
 """
-
-
-def _many(subject: Subject) -> bool:
-    """Whether reading a small table once is not as cheap as going by its index."""
-    return subject.sizes.table > 8 * 1024 * 1024
 
 
 def _estimated(known: Any) -> int | None:
@@ -162,7 +158,8 @@ def _moment(known: Any, chunk: str, length: Decimal) -> str:
     days = f"floor({number} / 86400)::int"
     if known.time_type == "date":
         return f"(date '1970-01-01' + {days})"
-    moment = f"(timestamp '1970-01-01' + make_interval(days => {days}, secs => ({number} % 86400)::float8))"
+    seconds = f"({number} - floor({number} / 86400) * 86400)::float8"
+    moment = f"(timestamp '1970-01-01' + make_interval(days => {days}, secs => {seconds}))"
     return f"({moment} AT TIME ZONE 'UTC')" if known.time_type == "timestamptz" else moment
 
 

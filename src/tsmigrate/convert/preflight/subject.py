@@ -80,7 +80,8 @@ class Subject:
     oid: int | None
     name: str  # as this session's search_path writes it
     wanted_length: Any  # the interval in seconds, or in the column's unit
-    already_on: str | None
+    already_on: str | None  # the partition column, where the table is a hypertable
+    hypertables: Sequence[int]  # all there are
     may_scan: bool
     unreadable: str  # what would let the rows be read
     sizes: Sizes
@@ -120,6 +121,7 @@ class Subject:
             "is_integer_interval": str(isinstance(interval, int)).lower(),
             "wanted_length": f"{_number(self.wanted_length)}::numeric",
             "already_on": f"{_text(self.already_on)}::name",
+            "hypertables": f"ARRAY[{', '.join(map(str, self.hypertables))}]::oid[]",
             "hash_column": "NULL::name",
             "hash_partitions": "NULL::int",
             "now_function": "NULL::text",
@@ -147,6 +149,7 @@ def find(connection: Connection, request: Request, server: Server, progress: Pro
     known = connection.execute(_KNOWN, {"oid": oid, "column": request.column}).one()
     if request.interval is None and not known.counted_time:
         request = replace(request, interval=USUAL_INTERVAL)
+    already_on, hypertables = _hypertables(connection, server, oid)
     readable = known.readable and not known.filtered
     return Subject(
         connection=connection,
@@ -155,7 +158,8 @@ def find(connection: Connection, request: Request, server: Server, progress: Pro
         oid=oid,
         name=known.name or name(request.table),
         wanted_length=_length(connection, request.interval),
-        already_on=_already_on(connection, server, oid),
+        already_on=already_on,
+        hypertables=hypertables,
         may_scan=bool(readable and not request.fast),
         unreadable="Run it as the owner: row security hides rows from this role."
         if known.filtered
@@ -203,8 +207,10 @@ def _length(connection: Connection, interval: str | int | None) -> Any:
         raise
 
 
-def _already_on(connection: Connection, server: Server, oid: int | None) -> str | None:
+def _hypertables(connection: Connection, server: Server, oid: int | None) -> tuple[str | None, Sequence[int]]:
     # The view calls TimescaleDB's library, which ends the connection when it is not preloaded.
-    if oid is None or not server.timescale.usable:
-        return None
-    return connection.execute(raw(piece("already_on").replace("$1", str(oid)))).scalar_one_or_none()
+    if not server.timescale.usable:
+        return None, ()
+    query = piece("hypertables").replace("$1", f"{oid or 0}::oid")
+    found = connection.execute(raw(query)).one()
+    return found.already_on, found.hypertables or ()

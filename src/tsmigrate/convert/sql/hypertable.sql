@@ -12,7 +12,8 @@ DECLARE
   -- What is found
   target regclass := to_regclass(table_name);
   facts record;
-  already_on name;         -- the partition column of a hypertable
+  hypertables oid[];       -- all there are
+  already_on name;         -- the partition column, where the table is one of them
   wanted_length numeric;   -- the interval in seconds, or in the column's unit; NULL: it is none
   extension_schema name;
   counted bigint;

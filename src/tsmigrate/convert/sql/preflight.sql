@@ -5,9 +5,9 @@ SELECT * INTO facts FROM (
 extension_schema := facts.extension_schema;
 -- The view is there only with the extension.
 IF facts.preloaded AND extension_schema IS NOT NULL THEN
-  EXECUTE $already_on$
-    {{already_on}}
-  $already_on$ INTO already_on USING target;
+  EXECUTE $hypertables$
+    {{hypertables}}
+  $hypertables$ INTO already_on, hypertables USING target;
 END IF;
 {{interval_read}}
 IF facts.relkind = 'r' AND facts.owned THEN
