@@ -157,12 +157,17 @@ def server_major(server: TestServer) -> int:
 
 
 @pytest.fixture
-def pg_dump(server_major: int) -> str:
-    """The oldest on this machine that is not older than the server."""
+def programs(server_major: int) -> Engine:
+    """The oldest engine on this machine that is not older than the server, for its pg_dump and psql."""
     fit = [engine for engine in engines.found() if engine.postgres.major >= server_major]
     if not fit:
         pytest.skip(f"no pg_dump of PostgreSQL {server_major} or later is installed here")
-    return min(fit, key=lambda engine: engine.postgres).program("pg_dump")
+    return min(fit, key=lambda engine: engine.postgres)
+
+
+@pytest.fixture
+def pg_dump(programs: Engine) -> str:
+    return programs.program("pg_dump")
 
 
 @pytest.fixture

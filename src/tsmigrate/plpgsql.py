@@ -90,13 +90,13 @@ class Locking:
             )
 
 
-def lock(subject: str, mode: str, locking: Locking, *, and_those: str | None = None) -> str:
+def lock(subject: str, mode: str, locking: Locking, *, and_those: str | None = None, only: bool = False) -> str:
     """Lock the table: all of `and_those` in the same attempt, or none of them.
 
     A failed attempt lets go of what it got and pauses, so that nobody queues behind us for longer than the timeout;
     the pauses differ, so that two of us do not meet again and again. `and_those` is a query for the (quoted) names of
-    further tables and the mode for each. Pending deferred constraint checks come first: ALTER TABLE refuses while
-    there are any (55006).
+    further tables and the mode for each; `only` leaves out a hypertable's chunks, which each take a place in the
+    server's lock table. Pending deferred constraint checks come first: ALTER TABLE refuses while there are any (55006).
     """
     return assemble(
         """
@@ -125,7 +125,7 @@ def lock(subject: str, mode: str, locking: Locking, *, and_those: str | None = N
         timeout=f"{locking.timeout_ms}ms",
         retries=str(locking.retries),
         name=literal(subject),
-        lock_table=literal(f"LOCK TABLE {subject} IN {mode} MODE"),
+        lock_table=literal(f"LOCK TABLE {'ONLY ' if only else ''}{subject} IN {mode} MODE"),
         others=_lock_those(and_those) if and_those else "",
         busy=_unavailable(
             f"{subject} could not be locked in {locking.retries + 1} attempts of {locking.timeout_ms} ms",

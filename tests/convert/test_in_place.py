@@ -441,21 +441,21 @@ def test_a_connection_that_dies_on_the_way_leaves_the_table_as_it_was(session: S
     assert (rows_of(session), take()) == (rows, before)
 
 
-def test_a_busy_table_is_tried_again_and_then_said_to_be_busy(session: Session, other_connection: Connection) -> None:
+def test_a_busy_table_is_tried_again_and_then_said_to_be_busy(session: Session, connection: Connection) -> None:
     session.run(READINGS)
-    other_connection.execute(raw("SELECT count(*) FROM readings"))
+    connection.execute(raw("SELECT count(*) FROM readings"))
     outcome = session.attempt(block(locking=Locking(timeout_ms=50, retries=2)))
     assert outcome.code == "55P03"
     assert '"readings" could not be locked in 3 attempts of 50 ms' in outcome.message
     assert "lock_timeout" in outcome.hint
-    other_connection.rollback()
+    connection.rollback()
     session.run(block())
 
 
-def test_a_lock_that_is_let_go_in_time_is_no_trouble(session: Session, other_connection: Connection) -> None:
+def test_a_lock_that_is_let_go_in_time_is_no_trouble(session: Session, connection: Connection) -> None:
     session.run(READINGS)
-    other_connection.execute(raw("SELECT count(*) FROM readings"))
-    timer = threading.Timer(0.5, other_connection.rollback)
+    connection.execute(raw("SELECT count(*) FROM readings"))
+    timer = threading.Timer(0.5, connection.rollback)
     timer.start()
     session.run(block(locking=Locking(timeout_ms=100, retries=8)))
     timer.join()

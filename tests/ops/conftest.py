@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from alembic.operations import Operations
 from sqlalchemy import Connection
 
 import tsmigrate.ops  # noqa: F401 - makes the operations available as op.…
-from support import Take
-from tsmigrate import connect
+from support import Take, TestServer
+from tsmigrate import connect, sandbox
+from tsmigrate.capability import Edition
 from tsmigrate.catalog.snapshot import Snapshot, difference
 from tsmigrate.sql import raw
 from tsmigrate.url import DatabaseUrl
@@ -109,3 +110,20 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     values: dict[str, str] = {}
     monkeypatch.setattr("tsmigrate.ops.run._setting", values.get)
     return values
+
+
+@pytest.fixture
+def few_locks(edition: Edition, server: TestServer, take: Take) -> Iterator[Migration]:
+    """On a server whose lock table has room for 200 locks, and some to spare."""
+    name = f"few-locks-{edition}"
+    settings = {
+        "max_connections": "20",
+        "max_locks_per_transaction": "10",
+        "max_prepared_transactions": "0",
+        "timescaledb.max_background_workers": "0",
+    }
+    small = TestServer.at(sandbox.up(name, edition=edition, settings=settings).url)
+    migration = Migration(small.database("sandbox"), take)
+    migration.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+    yield migration
+    sandbox.down(name)

@@ -57,7 +57,7 @@ def family(migration: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tsmigrate.ops.wide_foreign_key.PAGES_AT_ONCE", 2)
+    monkeypatch.setattr("tsmigrate.ops.wide_reference.PAGES_AT_ONCE", 2)
 
 
 @only_community

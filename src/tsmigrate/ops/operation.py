@@ -31,6 +31,9 @@ from tsmigrate.undo import Key
 NOT_WRITTEN = {"written": False}
 """The metadata of a field that a revision's text does not hold."""
 
+ALWAYS_WRITTEN = {"always": True}
+"""The metadata of a field that has to be given, and may be None."""
+
 log = logging.getLogger("tsmigrate")
 
 
@@ -45,6 +48,10 @@ class Operation(MigrateOperation):
     @abstractmethod
     def statements(self, run: Run) -> Sequence[str]:
         """The SQL, a statement each."""
+
+    def closing_statements(self, run: Run) -> Sequence[str]:  # noqa: ARG002
+        """What an isolated operation does together with the revision's stamp: neither happens without the other."""
+        return ()
 
     @abstractmethod
     def reverse(self) -> MigrateOperation:
@@ -105,6 +112,7 @@ def _run(operations: Operations, asked: Operation) -> None:
     _isolated_in[context] = (circumstances.revision, asked.name)
     with _outside_a_transaction(context):
         _execute(operations, statements)
+    _execute(operations, asked.closing_statements(circumstances))
 
 
 @contextmanager
@@ -192,7 +200,11 @@ def _nothing_done_yet(name: str, revision: str) -> str:
 
 def _render(_autogenerate: AutogenContext, asked: Operation) -> str:
     """The call as a revision has it: what differs from the defaults, by name after the first."""
-    given = [(field, value) for field in _written(asked) if (value := getattr(asked, field.name)) != _default_of(field)]
+    given = [
+        (field, value)
+        for field in _written(asked)
+        if (value := getattr(asked, field.name)) != _default_of(field) or field.metadata.get("always", False)
+    ]
     arguments = [
         repr(value) if not number else f"{field.name}={value!r}" for number, (field, value) in enumerate(given)
     ]
