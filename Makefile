@@ -8,7 +8,7 @@ READY   = $(VENV)/.ready
 PYTEST  = $(BIN)/pytest $(if $(TSMIGRATE_TEST_URL),,-n 2)
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-slow rollback-test check format bench docs constraints clean
+.PHONY: help demo test test-slow rollback-test check format bench bench-convert docs constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
@@ -41,6 +41,9 @@ format: $(READY) ## format and mend what ruff can
 
 bench: $(READY) ## the figures in docs/measurements.md
 	$(BIN)/python benchmarks/sandbox.py
+
+bench-convert: $(READY) ## how long a conversion locks a table of 5 million rows, beside its limit; some minutes
+	$(BIN)/python benchmarks/convert.py $(BENCH)
 
 docs: $(READY) ## the reference pages, generated from the code
 	$(BIN)/python docs/generate.py

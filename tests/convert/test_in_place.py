@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from convert_support import Session, block
+from convert_support import Session, block, plain
 from tsmigrate import connect
 from tsmigrate.catalog import checksum
 from tsmigrate.catalog.relation import Relation
@@ -101,12 +101,14 @@ def test_a_hash_dimension_and_a_now_function_are_set(session: Session) -> None:
 
 def test_the_callers_settings_come_back(session: Session) -> None:
     session.run(READINGS)
+    every = raw("SELECT name, setting FROM pg_settings WHERE name NOT LIKE 'plpgsql.%' ORDER BY name")
     with connect.connection(session.database) as connection:
         connection.execute(raw("SET LOCAL search_path = public; SET LOCAL lock_timeout = '7s'"))
-        connection.execute(raw("SET LOCAL TimeZone = 'Asia/Tokyo'"))
-        connection.execute(raw(block()))
-        shown = [connection.execute(raw(f"SHOW {n}")).scalar() for n in ("search_path", "lock_timeout", "TimeZone")]
-        assert shown == ["public", "7s", "Asia/Tokyo"]
+        connection.execute(raw("SET LOCAL TimeZone = 'Asia/Tokyo'; SET LOCAL maintenance_work_mem = '1MB'"))
+        before = connection.execute(every).all()
+        for statement in (block(), plain()):
+            connection.execute(raw(statement))
+            assert connection.execute(every).all() == before
 
 
 # Traps: each loses or alters rows, or does what nobody asked for, with the plain call.
@@ -116,6 +118,10 @@ TRAPS = {
                              ALTER TABLE readings DISABLE TRIGGER t""",
     "a replica trigger": """CREATE TRIGGER t BEFORE INSERT ON readings FOR EACH ROW EXECUTE FUNCTION forget();
                             ALTER TABLE readings ENABLE REPLICA TRIGGER t""",
+    "an always enabled trigger": """CREATE TRIGGER t BEFORE INSERT ON readings FOR EACH ROW EXECUTE FUNCTION swallow();
+                                    ALTER TABLE readings ENABLE ALWAYS TRIGGER t""",
+    "a constraint trigger": """CREATE CONSTRAINT TRIGGER t AFTER INSERT ON readings DEFERRABLE INITIALLY DEFERRED
+                               FOR EACH ROW EXECUTE FUNCTION hear()""",
     "an AFTER row trigger": "CREATE TRIGGER t AFTER INSERT ON readings FOR EACH ROW EXECUTE FUNCTION hear()",
     "a TRUNCATE trigger": "CREATE TRIGGER t BEFORE TRUNCATE ON readings FOR EACH STATEMENT EXECUTE FUNCTION hear()",
 }
@@ -139,6 +145,45 @@ def test_our_call_is_not(session: Session, trap: str) -> None:
     session.run(block())
     assert rows_of(session) == before
     assert session.value("SELECT count(*) FROM heard") == 0
+
+
+# Keys that the plain call accepts, and holds within each chunk only: what should be refused is not.
+UNKEPT = {
+    "time is only included in the key": (
+        "CREATE TABLE readings (id int, ts timestamptz NOT NULL, UNIQUE (id) INCLUDE (ts))",
+        "the unique constraint readings_id_ts_key does not hold ts among its key columns",
+    ),
+    "time is compared by another operator": (
+        """CREATE EXTENSION btree_gist; CREATE TABLE readings (id int, ts timestamptz NOT NULL,
+           EXCLUDE USING gist (id WITH =, ts WITH <>))""",
+        "the exclusion constraint readings_id_ts_excl compares ts with <>",
+    ),
+}
+
+
+@pytest.mark.parametrize("trap", UNKEPT)
+def test_a_key_that_would_no_longer_hold_is_refused(session: Session, trap: str) -> None:
+    table, reason = UNKEPT[trap]
+    row, far_away = (f"INSERT INTO readings VALUES (1, '{day}')" for day in ("2026-01-01", "2029-01-01"))
+    session.run(table, row)
+    assert session.attempt(far_away).code in {"23505", "23P01"}
+    outcome = session.attempt(block())
+    assert (outcome.code, reason in outcome.message) == (REFUSED, True), outcome
+    assert session.attempt(far_away).code in {"23505", "23P01"}
+    session.run(PLAIN_CALL, far_away)  # what the refusal is worth
+
+
+def test_a_trigger_that_asks_for_its_table_is_warned_of(session: Session) -> None:
+    session.run(
+        READINGS,
+        """CREATE FUNCTION name_it() RETURNS trigger LANGUAGE plpgsql AS
+           'BEGIN INSERT INTO public.heard VALUES (TG_TABLE_NAME); RETURN NEW; END';
+           CREATE TRIGGER named AFTER INSERT ON readings FOR EACH ROW EXECUTE FUNCTION name_it()""",
+    )
+    notices = session.run(block()).notices
+    assert any("the row trigger named reads TG_TABLE_NAME or its like" in notice for notice in notices), notices
+    session.run("INSERT INTO readings (ts) VALUES ('2030-01-01')")
+    assert session.value("SELECT what FROM heard").startswith("_hyper_")  # what the warning is worth
 
 
 @pytest.mark.parametrize("trap", ["a disabled trigger", "a replica trigger"])
@@ -272,7 +317,7 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], list[str], str]] = {
         """CREATE TABLE readings (id int, ts date, PRIMARY KEY (id, ts), up int, uts date,
                CONSTRAINT own FOREIGN KEY (up, uts) REFERENCES readings);
            CREATE TABLE child (id int, ts date, CONSTRAINT far FOREIGN KEY (id, ts) REFERENCES readings);
-           INSERT INTO readings VALUES (1, '2026-01-01')""",
+           ALTER TABLE child DISABLE TRIGGER ALL; INSERT INTO readings VALUES (1, '2026-01-01')""",
         {},
         ["its foreign key own points at itself", "the foreign key far of child points at it"],
         "drop_foreign_key_to",

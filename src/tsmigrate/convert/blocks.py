@@ -20,13 +20,19 @@ def name(relation: Relation | str) -> str:
     return str(relation) if isinstance(relation, Relation) else identifier(relation)
 
 
-def locked(relation: Relation | str, locking: Locking) -> str:
-    """Lock the table for a rewrite, and those that foreign keys tie to it."""
-    return lock(name(relation), "ACCESS EXCLUSIVE", locking, and_those=assemble(_TIED, table=literal(name(relation))))
+def locked(relation: Relation | str, locking: Locking, *, tied: str = "'SHARE ROW EXCLUSIVE'") -> str:
+    """Lock the table for a rewrite, and those that foreign keys tie to it in the mode `tied`, an expression."""
+    table = literal(name(relation))
+    return lock(
+        name(relation),
+        "ACCESS EXCLUSIVE",
+        locking,
+        and_those=assemble(_TIED, table=table, mode=assemble(tied, table=table)),
+    )
 
 
 _TIED = """\
-SELECT tied::regclass::text, 'SHARE ROW EXCLUSIVE'
+SELECT tied::regclass::text, {{mode}}
   FROM (SELECT CASE {{table}}::regclass WHEN conrelid THEN confrelid ELSE conrelid END FROM pg_constraint
          WHERE contype = 'f' AND conparentid = 0 AND {{table}}::regclass IN (conrelid, confrelid)) AS f (tied)
  WHERE tied <> {{table}}::regclass AND has_table_privilege(tied, 'UPDATE')

@@ -31,5 +31,7 @@ def plain_table(request: RevertRequest) -> str:
         target="c.relation",
         table=literal(name(request.table)),
         lock=locked(request.table, request.locking),
+        further_counts="''",
+        further_counted="",
         recall=undo.recall(request.key, "remembered"),
     )

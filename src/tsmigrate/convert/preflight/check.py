@@ -1,8 +1,8 @@
 """How a check is written, and the one list of them.
 
 A check that `create_hypertable` refuses by is a query, and both use its text: the DO block, and `tsmigrate preflight`.
-What it reads has the same name in both, be it a variable there or a column here (`Subject._asked`): `target`, `facts.…`
-(`sql/facts.sql`), `time_column`, `wanted_interval`, `wanted_length`, `counted`, `expected_chunks` and so on. Its rows are
+What it reads has the same name in both, a variable there and a column here (`Subject._asked`): `target`, `time_column`,
+`facts.…` (`sql/facts.sql`), `wanted_interval`, `wanted_length`, `counted`, `expected_chunks` and so on. Its rows are
 (what was seen, why it matters, the mend); no row: nothing was seen.
 """
 

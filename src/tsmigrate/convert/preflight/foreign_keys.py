@@ -19,14 +19,27 @@ def foreign_keys_within() -> str:
 
 @refused
 def foreign_keys_in() -> str:
-    """Whether other tables refer to it."""
+    """Whether foreign keys of other tables point at it that cannot be made again after the move."""
     return """
-        -- TRUNCATE, by which the rows leave the root, is refused otherwise (0A000).
-        SELECT format('the foreign key %I of %s points at it', conname, conrelid::regclass),
-               'the rows leave the plain table by TRUNCATE, which it would stop',
+        -- TRUNCATE, by which the rows leave the root, is refused while they are there (0A000). Before 2.21.1 a foreign
+        -- key to a hypertable refuses good rows from the sixth on.
+        SELECT format('the foreign key %I of %s points at it%s', k.conname, k.conrelid::regclass,
+                      CASE WHEN facts.extension_version < ARRAY[2, 21, 1] THEN
+                             ', and TimescaleDB before 2.21.1 would refuse good rows'
+                           WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN
+                             format(', and %I may not change that table', current_user)
+                           WHEN is_hypertables THEN ', which as a hypertable cannot point at another'
+                           ELSE ', and the triggers behind it are not all enabled' END),
+               'it has to be dropped while the rows move, and could not be made again',
                format('Drop it first with the operation drop_foreign_key_to on %s.', target)
-        FROM pg_constraint
-        WHERE contype = 'f' AND confrelid = target AND conrelid <> target AND conparentid = 0 AND counted > 0
+        FROM (SELECT *, coalesce(conrelid = ANY (hypertables), false) AS is_hypertables,
+                     EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = f.oid AND t.tgenabled <> 'O') AS sleeps
+              FROM pg_constraint f
+              WHERE contype = 'f' AND confrelid = target AND conrelid <> target AND conparentid = 0) AS k
+        JOIN pg_class c ON c.oid = k.conrelid
+        WHERE counted > 0
+          AND (facts.extension_version < ARRAY[2, 21, 1] OR NOT pg_has_role(c.relowner, 'USAGE')
+               OR is_hypertables OR sleeps)
     """
 
 
@@ -82,8 +95,8 @@ def foreign_key_fate() -> str:
                || CASE WHEN is_late THEN '' ELSE '; TimescaleDB before 2.21.1 would refuse good rows' END,
                format('Drop it: op.drop_foreign_key_to(%s%s).', parent_name, in_schema)
                || CASE WHEN NOT is_late THEN ''
-                    WHEN holds_time THEN ' Keep it: the same, and then add it again, NOT VALID, and VALIDATE it.'
-                    ELSE format(' Widen it: the same, and then op.widen_foreign_key(%s, %s, column=%s, '
+                    WHEN holds_time THEN ' Keep it: nothing to do, op.create_hypertable makes it again.'
+                    ELSE format(' Widen it: drop it, and after the conversion op.widen_foreign_key(%s, %s, column=%s, '
                                 || 'parent=%s, parent_column=%s, references={%s}%s%s)', child_name, to_json(conname),
                                 to_json(format('%s_%s', parent, time_column)), parent_name, to_json(time_column::text),
                                 pairs, of_schema, of_parent_schema) END

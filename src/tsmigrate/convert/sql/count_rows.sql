@@ -1,9 +1,9 @@
-IF facts.is_time THEN
-  EXECUTE format('SELECT count(*), count(*) FILTER (WHERE %1$I IS NULL), count(*) FILTER (WHERE NOT %2$s), %3$s, %4$s
-                  FROM ONLY %5$s', time_column, facts.time_is_finite,
-                 format(facts.time_as_number, format('min(%I) FILTER (WHERE %s)', time_column, facts.time_is_finite)),
-                 format(facts.time_as_number, format('max(%I) FILTER (WHERE %s)', time_column, facts.time_is_finite)), target)
-  INTO counted, missing, infinite, earliest, latest;
+IF facts.is_time AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = target) THEN
+  further_counts := format(', count(*) FILTER (WHERE %1$I IS NULL), count(*) FILTER (WHERE NOT %2$s), %3$s, %4$s',
+    time_column, facts.time_is_finite,
+    format(facts.time_as_number, format('min(%I) FILTER (WHERE %s)', time_column, facts.time_is_finite)),
+    format(facts.time_as_number, format('max(%I) FILTER (WHERE %s)', time_column, facts.time_is_finite)));
+  {{rows}}
 ELSE
   EXECUTE format('SELECT count(*) FROM ONLY %s', target) INTO counted;
 END IF;

@@ -20,6 +20,7 @@ DECLARE
   checksum numeric;
   counted_before bigint;
   checksum_before numeric;
+  further_counts text;
   missing bigint;
   infinite bigint;
   earliest numeric;
@@ -28,29 +29,35 @@ DECLARE
   reasons text[] := '{}';
   mends text[] := '{}';
   statement text;
-  callers_lock_timeout text := current_setting('lock_timeout');
-  callers_path text := current_setting('search_path');
+  {{settings_found}}
+  callers_tablespace text := current_setting('default_tablespace');
   -- What must come back
   was_nullable bool;
-  indexes_before oid[];
+  indexes_before text[];
   publications text[];
   trigger record;
   triggers text[] := '{}';
   trigger_modes text[] := '{}';
   triggers_kept_off text[] := '{}';
   remembered jsonb;
+  -- What is made again
+  relations oid[];              -- the table, whose definitions are kept
+  unwanted_indexes oid[];       -- of which not, since they stay
+  unwanted_foreign_keys oid[];  -- likewise
+  rebuilding text[] := '{}';
 BEGIN
+  {{settings_for_speed}}
   {{preflight}}
   {{refuse}}
   {{warnings}}
-
-  {{rows}}
   counted_before := counted;
   checksum_before := checksum;
 
   {{set_aside}}
 
   {{create_hypertable}}
+
+  {{with_indexes}}
 
   {{triggers_back}}
 
@@ -63,5 +70,5 @@ BEGIN
   END IF;
 
   {{give_back}}
-  PERFORM set_config('lock_timeout', callers_lock_timeout, true);
+  {{settings_back}}
 END

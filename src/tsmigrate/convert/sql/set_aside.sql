@@ -1,7 +1,7 @@
 -- Definitions are written with every name in full.
 PERFORM set_config('search_path', '', true);
 was_nullable := NOT facts.attnotnull;
-SELECT coalesce(array_agg(indexrelid), '{}') INTO indexes_before FROM pg_index WHERE indrelid = target;
+SELECT coalesce(array_agg(indexrelid::regclass::text), '{}') INTO indexes_before FROM pg_index WHERE indrelid = target;
 
 -- A hypertable cannot be a member of a publication (TS101).
 SELECT coalesce(array_agg(format('ALTER PUBLICATION %I ADD TABLE ONLY %s%s%s', p.pubname, target,
@@ -27,3 +27,5 @@ FOR statement IN
 LOOP
   EXECUTE statement;
 END LOOP;
+
+{{without_indexes}}
