@@ -304,7 +304,7 @@ def test_the_apache_edition_is_refused_or_skipped(
     assert "call drop_chunks from a scheduler" in refusal(reading, up)
     settings["on_unsupported"] = "skip"
     reading.there_and_back(up, down)
-    assert 'skipped: add_retention_policy of "reading" needs TimescaleDB Community' in caplog.text
+    assert 'skipped: add_retention_policy of "reading" (needs TimescaleDB Community 2.19)' in caplog.text
     check(reading, "SELECT count(*) FROM reading", 30)
 
 

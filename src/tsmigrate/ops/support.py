@@ -19,7 +19,6 @@ def require_support(key: Key, run: Run) -> str:
     It comes first in a block: what is skipped asks nothing of the objects it names, which may be skipped ones.
     """
     needed = REQUIREMENTS[key.operation]
-    missing = literal(f"{key.operation} of {key.subject} needs {needed}; this server has ")
     return assemble(
         """
         IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
@@ -37,14 +36,15 @@ def require_support(key: Key, run: Run) -> str:
         too_old=_unsupported(
             key,
             run,
-            f"{missing} || (SELECT 'TimescaleDB ' || extversion FROM pg_extension WHERE extname = 'timescaledb')",
-            _mend("upgrade TimescaleDB", needed),
+            needed,
+            "(SELECT 'TimescaleDB ' || extversion FROM pg_extension WHERE extname = 'timescaledb')",
+            "upgrade TimescaleDB",
         ),
-        apache=_unless_community(key, run, needed, missing),
+        apache=_unless_community(key, run, needed),
     )
 
 
-def _unless_community(key: Key, run: Run, needed: Requirement, missing: str) -> str:
+def _unless_community(key: Key, run: Run, needed: Requirement) -> str:
     if needed.edition is not Edition.COMMUNITY:
         return ""
     return assemble(
@@ -52,23 +52,16 @@ def _unless_community(key: Key, run: Run, needed: Requirement, missing: str) -> 
         ELSIF NOT _timescaledb_functions.tsl_loaded() THEN
           {{unsupported}}
         """,
-        unsupported=_unsupported(
-            key,
-            run,
-            f"{missing} || 'the Apache-2 edition'",
-            _mend("use a server with the Community edition", needed),
-        ),
+        unsupported=_unsupported(key, run, needed, "'the Apache-2 edition'", "use a server with the Community edition"),
     )
 
 
-def _mend(way: str, needed: Requirement) -> str:
-    ways = [way, needed.instead, "set tsmigrate.on_unsupported = skip to go on without it"]
-    return "; or ".join(filter(None, ways))
-
-
-def _unsupported(key: Key, run: Run, message: str, mend: str) -> str:
+def _unsupported(key: Key, run: Run, needed: Requirement, has: str, mend: str) -> str:
+    """`has` is an expression: what the server has instead of `needed`."""
     if run.on_unsupported is OnUnsupported.ERROR:
-        return refuse(message, mend)
+        missing = literal(f"{key.operation} of {key.subject} needs {needed}; this server has ")
+        ways = [mend, needed.instead, "set tsmigrate.on_unsupported = skip to go on without it"]
+        return refuse(f"{missing} || {has}", "; or ".join(filter(None, ways)))
     return assemble(
         """
         {{remember}}
@@ -76,7 +69,7 @@ def _unsupported(key: Key, run: Run, message: str, mend: str) -> str:
         RETURN;
         """,
         remember=undo.remember(key, "'{\"skipped\": true}'"),
-        tell=tell(f"'skipped: ' || {message}", "WARNING"),
+        tell=tell(literal(f"skipped: {key.operation} of {key.subject} (needs {needed})"), "WARNING"),
     )
 
 
