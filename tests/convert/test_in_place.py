@@ -507,10 +507,10 @@ def test_a_lock_that_is_let_go_in_time_is_no_trouble(session: Session, connectio
     assert session.value(IS_HYPERTABLE) == 1
 
 
-def test_a_table_put_in_its_place_meanwhile_is_not_converted(session: Session, other_connection: Connection) -> None:
+def test_a_table_put_in_its_place_meanwhile_is_not_converted(session: Session, connection: Connection) -> None:
     session.run(READINGS)
-    other_connection.execute(raw("ALTER TABLE readings RENAME TO former; CREATE TABLE readings (ts date)"))
-    timer = threading.Timer(0.5, other_connection.commit)
+    connection.execute(raw("ALTER TABLE readings RENAME TO former; CREATE TABLE readings (ts date)"))
+    timer = threading.Timer(0.5, connection.commit)
     timer.start()
     outcome = session.attempt(block(locking=Locking(timeout_ms=5_000, retries=0)))
     timer.join()
@@ -518,15 +518,15 @@ def test_a_table_put_in_its_place_meanwhile_is_not_converted(session: Session, o
     assert session.value(IS_HYPERTABLE) == 0
 
 
-def test_tables_tied_by_foreign_keys_are_locked_too_or_none(session: Session, other_connection: Connection) -> None:
+def test_tables_tied_by_foreign_keys_are_locked_too_or_none(session: Session, connection: Connection) -> None:
     session.run(
         "CREATE TABLE site (id int PRIMARY KEY)",
         "CREATE TABLE readings (ts date, site int REFERENCES site)",
     )
-    other_connection.execute(raw("INSERT INTO site VALUES (1)"))
+    connection.execute(raw("INSERT INTO site VALUES (1)"))
     outcome = session.attempt(block(locking=Locking(timeout_ms=50, retries=1)))
     assert (outcome.code, "in 2 attempts" in outcome.message) == ("55P03", True), outcome
-    other_connection.rollback()
+    connection.rollback()
     session.run(block())
 
 

@@ -115,6 +115,13 @@ CASES: dict[str, tuple[str, str, Severity, str, str]] = {
         "its unique index broken is INVALID",
         "DROP INDEX CONCURRENTLY broken",
     ),
+    "an exclusion constraint": (
+        "CREATE TABLE readings (ts timestamptz NOT NULL, CONSTRAINT apart EXCLUDE USING btree (ts WITH =))",
+        "exclusion constraints",
+        Severity.NOTE,
+        "its exclusion constraint apart stays",
+        "columnstore",
+    ),
     "an enabled trigger": (
         TABLE + QUIET + "CREATE TRIGGER t BEFORE INSERT ON readings FOR EACH ROW EXECUTE FUNCTION quiet()",
         "triggers",
@@ -426,10 +433,11 @@ def test_the_command_that_a_foreign_key_is_told_with_can_be_run(session: Session
     assert ("would refuse good rows" in fate.why) is (edition is Edition.APACHE)
 
 
-def test_a_wide_foreign_key_can_be_kept(session: Session) -> None:
+def test_a_wide_foreign_key_can_be_kept(session: Session, edition: Edition) -> None:
     session.run(TABLE, "CREATE TABLE child (id int, at timestamptz, FOREIGN KEY (id, at) REFERENCES readings)")
     (fate,) = found(examined(session), "foreign key fate")
     assert "can be kept: it holds ts" in fate.seen
+    assert ("op.create_hypertable makes it again" in fate.mend) is (edition is Edition.COMMUNITY)
 
 
 @pytest.mark.parametrize("interval", [5, None])

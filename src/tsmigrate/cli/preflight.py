@@ -89,7 +89,7 @@ def _summary(report: Report) -> dict[str, object]:
 
 def _predicted(report: Report) -> str:
     """What the conversion comes to, as far as it is known, on short lines."""
-    from tsmigrate.convert.preflight.capacity import size
+    from tsmigrate.convert.preflight.subject import size
 
     rows = report.rows
     lines = [f"{report.table} by {report.column}"]

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tsmigrate.convert.preflight.check import check, refused
-from tsmigrate.convert.preflight.subject import Subject
+from tsmigrate.convert.preflight.subject import Subject, size
 from tsmigrate.finding import Finding, Severity
 
 MANY_CHUNKS = 1_000
 SMALL_CHUNK = 1_000  # rows
-UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 @refused
@@ -101,12 +100,3 @@ SELECT CASE WHEN inet_server_addr() IS NULL THEN
                           FROM pg_class c, pg_database d WHERE c.oid = target AND d.datname = current_database()), ''),
                   (SELECT setting FROM pg_settings WHERE name = 'data_directory')) END
 """
-
-
-def size(number: float) -> str:
-    """As pg_size_pretty writes it."""
-    for unit in UNITS[:-1]:
-        if abs(number) < 10 * 1024:
-            return f"{number:.0f} {unit}"
-        number /= 1024
-    return f"{number:.0f} {UNITS[-1]}"

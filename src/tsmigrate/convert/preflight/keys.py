@@ -47,6 +47,16 @@ def exclusion_operators() -> str:
     """
 
 
+@asked(Severity.NOTE)
+def exclusion_constraints() -> str:
+    """Which exclusion constraints stay, and keep the columnstore away."""
+    return """
+        SELECT format('its exclusion constraint %I stays', conname), 'the columnstore cannot be enabled beside it',
+               'Leave the columnstore out, or drop the constraint before you enable it.'
+        FROM pg_constraint WHERE conrelid = target AND contype = 'x' AND facts.relkind = 'r'
+    """
+
+
 @refused
 def invalid_keys() -> str:
     """Whether a unique index is INVALID, and so may not be unique."""

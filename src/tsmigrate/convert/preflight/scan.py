@@ -96,17 +96,22 @@ def _by_index(subject: Subject, known: Any, counted: int | None) -> Rows:
     column, table = identifier(subject.request.column), subject.name
     missing = infinite = 0
     if not known.required:
-        missing = subject.scan(f"SELECT count(*) FROM ONLY {table} WHERE {column} IS NULL", "rows without time")[0][0]
+        missing = subject.scan(
+            f"SELECT count(*) FROM ONLY {table} WHERE {column} IS NULL", "rows without time", whole=False
+        )[0][0]
     finite = ""
     if known.finite != "true":
         infinite = subject.scan(
-            f"SELECT count(*) FROM ONLY {table} WHERE {column} IN ('infinity', '-infinity')", "infinite times"
+            f"SELECT count(*) FROM ONLY {table} WHERE {column} IN ('infinity', '-infinity')",
+            "infinite times",
+            whole=False,
         )[0][0]
         finite = f"WHERE {column} > '-infinity' AND {column} < 'infinity'"
     first, last, low, high = subject.scan(
         f"SELECT first::text, last::text, {known.number % 'first'}, {known.number % 'last'} "
         f"FROM (SELECT min({column}) AS first, max({column}) AS last FROM ONLY {table} {finite}) AS ends",
         "the first and the last row",
+        whole=False,
     )[0]
     starts = _probe(subject, known, low, high)
     return Rows(
@@ -140,7 +145,7 @@ def _probe(subject: Subject, known: Any, low: Decimal | None, high: Decimal | No
         )
         SELECT chunk FROM starts LIMIT {MOST_CHUNKS}
     """
-    return [int(row.chunk) for row in subject.scan(query, "the chunks that will be")]
+    return [int(row.chunk) for row in subject.scan(query, "the chunks that will be", whole=False)]
 
 
 def _divides(known: Any, length: Decimal | None) -> bool:
@@ -223,6 +228,7 @@ def _far(subject: Subject, known: Any, chunks: Sequence[tuple[int, int | None]])
             f"WHERE ({column} < {literal(begin)} OR {column} >= {literal(end)})"
             + ("" if known.finite == "true" else f" AND isfinite({column})"),
             "rows far from the others",
+            whole=False,
         )[0][0]
         return Far(rows, len(outside), begin, end)
     counted = sum(rows or 0 for rows in outside)

@@ -15,6 +15,7 @@ from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.blocks import name, piece
 from tsmigrate.sql import identifier, literal, raw
 
+UNITS = ("bytes", "kB", "MB", "GB", "TB")
 USUAL_INTERVAL = "7 days"
 """TimescaleDB's own choice, for when none is named."""
 
@@ -102,9 +103,9 @@ class Subject:
         statement = f"SELECT found.* FROM ({self._asked()}) AS asked CROSS JOIN LATERAL ({piece('facts')}) AS facts\n"
         return self.connection.execute(raw(f"{statement}CROSS JOIN LATERAL {query}")).all()
 
-    def scan(self, query: str, what: str) -> Sequence[Any]:
-        """The rows of a query that may have to read the table; remembered with the time that it took."""
-        self.progress(f"looking for {what}")
+    def scan(self, query: str, what: str, *, whole: bool = True) -> Sequence[Any]:
+        """The rows of a query that reads the whole table or goes by an index; remembered with the time that it took."""
+        self.progress(f"reading {size(self.sizes.table)} for {what}" if whole else f"looking for {what}")
         begun = monotonic()
         rows = self.connection.execute(raw(query)).all()
         self.scans.append(Scan(what, monotonic() - begun))
@@ -214,3 +215,12 @@ def _hypertables(connection: Connection, server: Server, oid: int | None) -> tup
     query = piece("hypertables").replace("$1", f"{oid or 0}::oid")
     found = connection.execute(raw(query)).one()
     return found.already_on, found.hypertables or ()
+
+
+def size(number: float) -> str:
+    """As pg_size_pretty writes it."""
+    for unit in UNITS[:-1]:
+        if abs(number) < 10 * 1024:
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.0f} {UNITS[-1]}"
