@@ -86,12 +86,9 @@ SELECT 8, format('its columnstore policy waits %s, longer than rows are kept', {
 # Numbers of slices are given out once, whether or not the chunk stays; compressed chunks have none.
 _MEMORY = """\
 jsonb_build_object(
-  'drop_after', drop_after, 'at', clock_timestamp(), 'chunks', {{chunks}},
+  'chunks', {{chunks}},
   'last_slice', (SELECT CASE WHEN is_called THEN last_value ELSE 0 END
-                   FROM _timescaledb_catalog.dimension_slice_id_seq),
-  'last_hypertable', (SELECT CASE WHEN is_called THEN last_value ELSE 0 END
-                        FROM _timescaledb_catalog.hypertable_id_seq),
-  'hypertables', (SELECT jsonb_agg(id ORDER BY id) FROM _timescaledb_catalog.hypertable WHERE num_dimensions > 0)
+                   FROM _timescaledb_catalog.dimension_slice_id_seq)
 )"""
 _CHUNKS = """\
 (SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -214,11 +211,10 @@ def _unrefreshed(subject: str) -> str:
 class RemoveRetentionPolicy(_Retention):
     """Take `add_retention_policy` back: chunks stay from now on. What has been dropped does not come back.
 
-    It is refused once chunks have been dropped, unless `tsmigrate.allow_data_loss` is true. A chunk that there was
-    at the upgrade and is gone proves it. For chunks made since, it counts the numbers that TimescaleDB gave out: where
-    some are missing, chunks may have been dropped, of this hypertable or of another, or an insert was rolled back. If a
-    whole hypertable or continuous aggregate went since, that count says nothing, and it is refused only if
-    the policy has run in the background, or was there for as long as it keeps rows.
+    It is refused once chunks have been dropped, unless `tsmigrate.allow_data_loss` is true. A chunk that there was at
+    the upgrade and is gone proves it. Chunks made since leave no trace, but for the numbers that TimescaleDB gives out
+    once: where some are missing and the policy has run in the background, it may have dropped those chunks, and it is
+    refused too. (They can as well have gone with an insert that was rolled back, or from another hypertable.)
     """
 
     added: AddRetentionPolicy | None = field(default=None, metadata=NOT_WRITTEN)
@@ -300,28 +296,18 @@ SELECT format('%s of the %s chunks that there were at the upgrade have been drop
                  THEN m.range_start_integer <= c.since::bigint AND m.range_end_integer >= c.until::bigint
                  ELSE m.range_start <= c.since::timestamptz AND m.range_end >= c.until::timestamptz END)
 HAVING count(*) > 0;
-IF gone IS NULL THEN
-  WITH given_out AS (
-    SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM _timescaledb_catalog.dimension_slice_id_seq)
-             - (before ->> 'last_slice')::bigint
-             - (SELECT count(*) FROM _timescaledb_catalog.dimension_slice WHERE id > (before ->> 'last_slice')::bigint)
-             AS missing,
-           (SELECT count(*) FROM jsonb_array_elements_text(before -> 'hypertables') AS h (id)
-             WHERE NOT EXISTS (SELECT FROM _timescaledb_catalog.hypertable t WHERE t.id = h.id::int))
-             + (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM _timescaledb_catalog.hypertable_id_seq)
-             - (before ->> 'last_hypertable')::bigint
-             - (SELECT count(*) FROM _timescaledb_catalog.hypertable WHERE id > (before ->> 'last_hypertable')::bigint)
-             AS hypertables_gone)
+IF gone IS NULL AND EXISTS (
+  SELECT FROM timescaledb_information.job_stats s JOIN timescaledb_information.jobs j ON j.job_id = s.job_id
+   WHERE j.proc_name = 'policy_retention' AND s.total_successes > 0
+     AND (j.hypertable_schema, j.hypertable_name) IN
+         ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name))
+) THEN
   SELECT format('chunks made since the upgrade may have been dropped: %s numbers of chunks are missing', missing)
     INTO gone
-    FROM given_out
-   WHERE missing > 0
-     AND (hypertables_gone = 0
-          OR EXISTS (SELECT FROM timescaledb_information.job_stats s
-                       JOIN timescaledb_information.jobs j ON j.job_id = s.job_id
-                      WHERE j.proc_name = 'policy_retention' AND s.total_successes > 0
-                        AND (j.hypertable_schema, j.hypertable_name) IN
-                            ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name)))
-          OR NOT facts.by_number
-             AND (before ->> 'at')::timestamptz + (before ->> 'drop_after')::interval <= clock_timestamp());
+    FROM (SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END
+                    FROM _timescaledb_catalog.dimension_slice_id_seq)
+                 - (before ->> 'last_slice')::bigint
+                 - (SELECT count(*) FROM _timescaledb_catalog.dimension_slice
+                     WHERE id > (before ->> 'last_slice')::bigint) AS missing) AS given_out
+   WHERE missing > 0;
 END IF;"""

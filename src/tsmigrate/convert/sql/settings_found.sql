@@ -3,7 +3,7 @@
 settings text[] := ARRAY(
   SELECT name FROM pg_settings
   WHERE name IN ('search_path', 'lock_timeout', 'default_tablespace', 'check_function_bodies', 'maintenance_work_mem',
-                 'max_parallel_maintenance_workers', 'max_parallel_workers_per_gather',
+                 'max_parallel_maintenance_workers',
                  'timescaledb.max_open_chunks_per_insert', 'timescaledb.max_cached_chunks_per_hypertable')
   ORDER BY name DESC);
 callers_settings text[] := ARRAY(
