@@ -52,6 +52,11 @@ def do_block(piece: str, **values: str) -> str:
     return as_do(_expanded(piece, common | values))
 
 
+def piece(called: str) -> str:
+    """A piece that needs no values, for a query of its own."""
+    return _expanded(called, {})
+
+
 def _expanded(piece: str, values: Mapping[str, str]) -> str:
     """The piece with values and other pieces in their places."""
     text = files(__package__).joinpath("sql", f"{piece}.sql").read_text(encoding="utf-8")
