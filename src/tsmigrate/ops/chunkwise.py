@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tsmigrate import undo
 from tsmigrate.ops.run import Run
-from tsmigrate.plpgsql import assemble, do_block, refuse, tell
+from tsmigrate.plpgsql import assemble, do_block, free, in_attempts, refuse, tell
 from tsmigrate.sql import literal
 from tsmigrate.undo import Key
 
@@ -37,35 +37,14 @@ def decompress(run: Run) -> str:
 
 
 def _patiently(run: Run, work: str) -> str:
-    """The settings end with each transaction, so each sets them anew."""
-    return assemble(
-        """
-        done := false;
-        PERFORM set_config('lock_timeout', '{{timeout}}ms', true);
-        FOR attempt IN 0..{{retries}} LOOP
-          BEGIN
-            {{work}}
-            EXIT;
-          EXCEPTION
-            -- Somebody else dropped the chunk, or compressed it.
-            WHEN undefined_table OR duplicate_object THEN
-              EXIT;
-            WHEN lock_not_available THEN
-              IF attempt = {{retries}} THEN
-                {{busy}}
-              END IF;
-              PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 5));
-          END;
-        END LOOP;
-        """,
-        timeout=str(run.locking.timeout_ms),
-        retries=str(run.locking.retries),
-        work=work,
+    """Somebody else may have dropped the chunk, or compressed it."""
+    return "done := false;\n" + in_attempts(
+        work,
+        run.locking,
+        given_up_on="undefined_table OR duplicate_object",
         busy=refuse(
-            "format('the chunk %s could not be locked in "
-            f"{run.locking.retries + 1} attempts of {run.locking.timeout_ms} ms', chunk)",
-            "what is done stays done: end the sessions that hold the chunk (pg_locks, pg_blocking_pids), or raise "
-            "tsmigrate.lock_timeout or tsmigrate.lock_retries (-x or alembic.ini), and run this again",
+            f"format('the chunk %s could not be locked in {run.locking.attempts}', chunk)",
+            f"what is done stays done: {free('the chunk')}, and run this again",
         ),
     )
 
