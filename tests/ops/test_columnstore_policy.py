@@ -81,6 +81,24 @@ def test_a_whole_number_serves_where_the_partition_column_is_one(migration: Any)
 
 
 @community
+def test_another_table_s_retention_by_time_says_nothing_about_numbers(migration: Any) -> None:
+    migration.execute(
+        "CREATE TABLE reading (at int NOT NULL)",
+        "SELECT create_hypertable('reading', by_range('at', 10))",
+        "ALTER TABLE reading SET (timescaledb.compress)",
+        "CREATE FUNCTION present() RETURNS int LANGUAGE sql STABLE AS 'SELECT 42'",
+        "SELECT set_integer_now_func('reading', 'present')",
+        "CREATE TABLE other (at timestamptz NOT NULL)",
+        "SELECT create_hypertable('other', by_range('at'))",
+        "SELECT add_retention_policy('other', interval '3 days')",
+        "SELECT add_retention_policy('reading', 15)",
+    )
+    with pytest.raises(DBAPIError, match="retention policy drops chunks after 15, before"):
+        migration.run(lambda: op.add_columnstore_policy("reading", 20))
+    migration.run(lambda: op.add_columnstore_policy("reading", 10))
+
+
+@community
 def test_an_odd_name_in_an_odd_schema_is_found(migration: Any) -> None:
     table = '"My Schema"."' + ODD.replace('"', '""') + '"'
     migration.execute(
@@ -103,6 +121,7 @@ def test_an_odd_name_in_an_odd_schema_is_found(migration: Any) -> None:
         ("-1 day", None, "after is '-1 day', which is not positive"),
         ("soon", None, "after is 'soon', which is no interval"),
         (7, None, "after is '7', which is no interval"),
+        ("7", None, "after is '7', which is no interval"),
         ("7 days", "-1 hour", "schedule_interval is '-1 hour', which is not positive"),
         ("7 days", "often", "schedule_interval is 'often', which is no interval"),
     ],
