@@ -1,8 +1,8 @@
 """Blocks that go chunk by chunk, a transaction each, so that no lock is held for long and few at a time.
 
 Which chunks were done stands in `tsmigrate.undo`, a row for each, written in the same transaction: a run that is cut
-off goes on where it stood, and the way back knows which chunks are its own. The blocks' variables are `hypertable`
-(see `facts.find_hypertable`), `chunk` (its qualified name) and `done` (boolean).
+off goes on where it stood, and the way back knows which chunks are its own. The blocks' variables are `facts` (see
+`facts.find_hypertable`), `chunk` (its qualified name) and `done` (boolean).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def compress(run: Run) -> str:
         assemble(
             """
             -- A chunk that foreign keys point into cannot be truncated (XX000): its rows are deleted instead.
-            IF EXISTS (SELECT FROM pg_constraint WHERE confrelid = hypertable.relation AND contype = 'f') THEN
+            IF EXISTS (SELECT FROM pg_constraint WHERE confrelid = facts.relation AND contype = 'f') THEN
               PERFORM set_config('timescaledb.compress_truncate_behaviour', 'truncate_disabled', true);
             END IF;
             PERFORM compress_chunk(chunk::regclass, if_not_compressed => false);

@@ -10,9 +10,9 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.aggregate_definition import CAPTURE, RESTORE
-from tsmigrate.ops.buckets import CREATE, LOST, find_lost_buckets, told_lost
+from tsmigrate.ops.buckets import CREATE, find_lost_buckets, told_lost
+from tsmigrate.ops.facts import find_aggregate
 from tsmigrate.ops.operation import TableOperation, operation
-from tsmigrate.ops.reasons import FACTS, find_facts
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.support import require_support, return_if_skipped
 from tsmigrate.plpgsql import assemble, do_block, refuse, tell
@@ -162,8 +162,8 @@ class DropContinuousAggregate(_Aggregate):
             do_block(
                 """
                 DECLARE
-                  {{facts}}
-                  {{lost}}
+                  facts record;
+                  lost record;
                   archive text;
                   was_created jsonb;
                   remembered jsonb;
@@ -174,7 +174,7 @@ class DropContinuousAggregate(_Aggregate):
                   IF was_created IS NULL THEN
                     {{require_support}}
                   END IF;
-                  {{find_facts}}
+                  {{find}}
                   {{find_lost}}
                   IF lost.whole + lost.partly > 0 THEN
                     {{destroy}}
@@ -189,12 +189,10 @@ class DropContinuousAggregate(_Aggregate):
                   {{needed}}
                 END
                 """,
-                facts=FACTS,
-                lost=LOST,
                 recall=undo.recall(created, "was_created"),
                 return_if_skipped=return_if_skipped("was_created"),
                 require_support=require_support(dropped, run),
-                find_facts=find_facts(self.subject, only_aggregates=True),
+                find=find_aggregate(self.subject),
                 find_lost=find_lost_buckets(
                     self.subject, created_at="(was_created ->> 'at')::timestamptz", changes_are_lost=True
                 ),
