@@ -70,7 +70,7 @@ def test_an_unfit_table_exits_3_with_findings_and_numbers(tsmigrate: Run, databa
     assert [finding["severity"] for finding in findings] == sorted(
         (finding["severity"] for finding in findings), key=["blocker", "warning", "note"].index
     )
-    assert {"key columns", "rows without time", "infinite times", "foreign keys in", "outliers", "upserts"} <= {
+    assert {"key columns", "rows without time", "infinite times", "foreign key fate", "outliers", "upserts"} <= {
         finding["check"] for finding in findings
     }
     assert all(finding["mend"] for finding in findings if finding["severity"] == "blocker")
