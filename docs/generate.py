@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tsmigrate.capability import REQUIREMENTS, Edition
 from tsmigrate.doctor import environment, server
+from tsmigrate.lint.rules.rule import rules
 from tsmigrate.ops.operation import Operation
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -83,7 +84,25 @@ def registered() -> dict[str, type[Operation]]:
     return found
 
 
+def lint_rules() -> str:
+    """Each rule's page, from its docstring."""
+    lines = [
+        "# Lint rules",
+        "",
+        "What `tsmigrate lint-queries` finds; `tsmigrate explain-rule CODE` prints one page.",
+        "",
+    ]
+    lines += ["| rule | name | severity | what it finds |", "| --- | --- | --- | --- |"]
+    for one in rules():
+        link = f"[{one.code}](#{one.code.lower()}-{one.name})"
+        lines.append(f"| {link} | {one.name} | {one.severity} | {one.summary} |")
+    for one in rules():
+        lines += ["", f"## {one.code} {one.name}", "", one.page]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "lint-rules.md": lint_rules,
     "operations.md": operations,
     "commands.md": commands,
     "requirements.md": requirements,

@@ -1,0 +1,63 @@
+"""What is a hypertable? Asked of declarations, the live catalog, Alembic revisions and SQL files, in this order.
+
+What an earlier source says about a table stands; a later one adds what it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tsmigrate.lint.known import Hypertable, Known, Name
+from tsmigrate.lint.learn import revisions
+from tsmigrate.lint.learn.statements import TELLS, Learner
+from tsmigrate.lint.settings import LintSettings
+
+if TYPE_CHECKING:
+    from tsmigrate.url import DatabaseUrl
+
+LARGEST = 64 * 1024 * 1024
+
+
+def learn(settings: LintSettings, paths: Iterable[Path], start: Path, *, database: DatabaseUrl | None = None) -> Known:
+    """All that can be known before the first query is judged."""
+    known = Known(search_path=settings.search_path)
+    for found in revisions.find(start):
+        revisions.learn(found, known)
+    for path in paths:
+        if path.suffix == ".sql":
+            _sql(path, known)
+    if database is not None:
+        from tsmigrate.lint.learn import live  # noqa: PLC0415 - most runs ask no server
+
+        live.learn(database, known)
+    for declared in settings.hypertables:
+        known.hypertables[declared.name] = _completed(declared, known)
+        if declared.columns and declared.name not in known.tables:
+            known.tables[declared.name] = {**dict.fromkeys(declared.columns, ""), declared.column: declared.type}
+    return known
+
+
+def _completed(declared: Hypertable, known: Known) -> Hypertable:
+    """A declaration stands; a further dimension that only another source knows is kept."""
+    other = known.hypertables.get(declared.name)
+    if other is None or declared.dimensions:
+        return declared
+    return replace(declared, dimensions=other.dimensions)
+
+
+def _sql(path: Path, known: Known) -> None:
+    try:
+        if path.stat().st_size > LARGEST:
+            return
+        content = path.read_bytes()
+    except OSError:
+        return
+    if TELLS.search(content) and b"\0" not in content[:4096]:
+        Learner(known, str(path)).file(content)
+
+
+def described(known: Known) -> Sequence[tuple[Name, Hypertable]]:
+    return sorted(known.hypertables.items())

@@ -1,0 +1,49 @@
+"""The server that the linter judges for: what chunk exclusion can do differs by version."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tsmigrate.capability import Version
+from tsmigrate.errors import UsageError
+
+_WRITTEN = re.compile(r"pg(\d+),ts(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True)
+class Target:
+    postgres: int
+    timescale: Version
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """`pg15,ts2.28`."""
+        found = _WRITTEN.fullmatch(text.replace(" ", "").lower())
+        if not found:
+            raise UsageError(f"not a target: {text}", mend="write PostgreSQL's and TimescaleDB's version: pg17,ts2.19")
+        postgres, major, minor = map(int, found.groups())
+        return cls(postgres, Version(major, minor))
+
+    def __str__(self) -> str:
+        return f"pg{self.postgres},ts{self.timescale.major}.{self.timescale.minor}"
+
+    @property
+    def range_operators_prune(self) -> bool:
+        """`tstzrange(a, b) @> time` becomes two comparisons from PostgreSQL 17 on."""
+        return self.postgres >= 17
+
+    @property
+    def date_column_meets_timestamptz(self) -> bool:
+        """Whether a date column compared with a timestamptz prunes: seen on PostgreSQL 17, not on 15."""
+        return self.postgres >= 17
+
+    @property
+    def merge_folds_now(self) -> bool:
+        """Whether `time >= now() - interval` prunes in MERGE: seen on TimescaleDB 2.28, not on 2.19."""
+        return self.timescale > Version(2, 19)
+
+
+KNOWN = (Target(15, Version(2, 28)), Target(17, Version(2, 19)))
+# The newest TimescaleDB that the truth table was replayed on.
+DEFAULT = max(KNOWN, key=lambda target: target.timescale)
