@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tsmigrate.lint.known import Known
 from tsmigrate.lint.lines import Lines
@@ -23,6 +24,7 @@ from tsmigrate.lint.target import Target
 from tsmigrate.lint.violation import Edit, Severity, Violation
 
 _IDENTIFIER = re.compile(rb"[a-z_\x80-\xff][\w$\x80-\xff]*")
+_FEW_NAMES = 40  # up to here looking for each is faster than cutting the text into identifiers
 _BODIES = frozenset({"CreateFunctionStmt", "DoStmt"})
 _PLAIN_INSERT = re.compile(rb"\s*insert\s+into\s[^()]*(?:\([^()]*\)\s*)?values\b")
 
@@ -61,6 +63,8 @@ class Engine:
     def concerns(self, text: bytes) -> bool:
         """Whether the text names a hypertable, or a view that may read one."""
         lowered = text.lower()
+        if len(self.plain) <= _FEW_NAMES and not any(name in lowered for name in self.plain):
+            return any(name in lowered for name in self.odd)
         if not self.plain.isdisjoint(_IDENTIFIER.findall(lowered)):
             return True
         return any(name in lowered for name in self.odd)
@@ -78,6 +82,7 @@ class File:
         self.lines = Lines(content)
         self.found = Judged(files=1)
         self.search_path: tuple[str, ...] | None = None
+        self.revision = engine.known.revisions.get(str(Path(path).absolute())) if engine.known.revisions else None
 
     # -- one statement
 
@@ -101,14 +106,14 @@ class File:
 
     def _parsed(self, snippet: Snippet) -> tuple[bytes, Offsets, list[Node]] | None:
         """The statements of a text, with its placeholders replaced if need be."""
-        text, offsets = snippet.text, Offsets()
+        text = snippet.text
         problem: ParseError | None = None
         for clause_holes in (None, False, True):
             if clause_holes is not None:
                 text, offsets = placeholders.normalised(snippet.text, clause_holes=clause_holes)
-                if offsets == Offsets() and text == snippet.text:
+                if text == snippet.text:
                     continue
-            elif snippet.confidence != "high" or b"@" in snippet.text:
+            elif snippet.code or b"@" in snippet.text:
                 continue  # placeholders are likely, and `@x` parses as an operator
             try:
                 nodes = native.parse(text)
@@ -119,7 +124,7 @@ class File:
                 # A hole where only a clause fits: what it will hold is not in the source.
                 self._dynamic(snippet, 0)
                 return None
-            return text, Offsets(snippet.offsets.base, offsets.at, offsets.add), nodes
+            return text, snippet.offsets.after(offsets) if clause_holes is not None else snippet.offsets, nodes
         if problem is None:
             try:
                 return snippet.text, snippet.offsets, native.parse(snippet.text)
@@ -172,12 +177,7 @@ class File:
             search_path=inner.search_path or self.search_path,
         )
         for node in nodes:
-            moved = Offsets(
-                offsets.base + inner.offset,
-                tuple(at - inner.offset for at in offsets.at),
-                offsets.add,
-            )
-            self._query(node["stmt"], inner.text, moved, here, context)
+            self._query(node["stmt"], inner.text, offsets.moved(inner.offset), here, context)
         del text
 
     def _query(self, node: Node, text: bytes, offsets: Offsets, snippet: Snippet, context: Context) -> None:
@@ -201,6 +201,8 @@ class File:
 
     def _reading(self, reading: Reading, here: _Here) -> None:
         """A reading that prunes may earn a hint of each kind; one that does not, the one rule that explains it best."""
+        if self.revision is not None and self.engine.known.revisions.get(reading.table.source, -1) >= self.revision:
+            return  # a revision from before the table was a hypertable
         if not reading.prunes and reading.unknown:
             self._dynamic(replace(here.snippet, offsets=here.offsets), reading.relation.location)
             return

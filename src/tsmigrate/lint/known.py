@@ -73,6 +73,7 @@ class Known:
     views: dict[Name, View] = field(default_factory=dict)
     functions: dict[Name, Function] = field(default_factory=dict)
     search_path: tuple[str, ...] = DEFAULT_SEARCH_PATH
+    revisions: dict[str, int] = field(default_factory=dict)  # Alembic's files, in the order of their application
 
     def candidates(self, schema: str | None, name: str, search_path: Sequence[str]) -> Iterator[Name]:
         if schema:

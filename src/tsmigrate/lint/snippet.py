@@ -21,6 +21,7 @@ class Snippet:
     confidence: str = "high"
     literal_parameters: bool = False  # the driver puts values into the text
     holes: bool = False  # a placeholder may stand for a whole condition
+    code: bool = False  # in a string of a program: placeholders are likely
     optional: bool = False  # text that may be no SQL at all: not parsing is no news
 
 

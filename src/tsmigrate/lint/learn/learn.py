@@ -24,7 +24,8 @@ LARGEST = 64 * 1024 * 1024
 def learn(settings: LintSettings, paths: Iterable[Path], start: Path, *, database: DatabaseUrl | None = None) -> Known:
     """All that can be known before the first query is judged."""
     known = Known(search_path=settings.search_path)
-    for found in revisions.find(start):
+    for number, found in enumerate(revisions.find(start)):
+        known.revisions[str(found)] = number
         revisions.learn(found, known)
     for path in paths:
         if path.suffix == ".sql":

@@ -54,7 +54,22 @@ class Offsets:
         return self.base + offset + (self.add[found] if found >= 0 else 0)
 
     def moved(self, by: int) -> Offsets:
-        return Offsets(self.base + by, self.at, self.add)
+        """For the part of the text that begins at `by`."""
+        return Offsets(self.base + by, tuple(at - by for at in self.at), self.add)
+
+    def after(self, first: Offsets) -> Offsets:
+        """For a text that `first` leads back to this one's text."""
+        if not first.at:
+            return self
+        if not self.at:
+            return Offsets(self.base, first.at, first.add)
+        points = sorted({*first.at, *(one for at in self.at for one in first.back(at))})
+        return Offsets(0, tuple(points), tuple(self.source(first.source(one)) - one for one in points))
+
+    def back(self, place: int) -> tuple[int, ...]:
+        """The offset that leads to `place` in the source, if one does."""
+        tries = {place - self.base, *(place - self.base - add for add in self.add)}
+        return tuple(one for one in tries if one >= 0 and self.source(one) == place)
 
 
 @dataclass
