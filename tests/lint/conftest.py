@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lint_support import Lint
@@ -9,8 +11,7 @@ from tsmigrate.lint import truth
 from tsmigrate.lint.engine import Engine
 from tsmigrate.lint.known import Known
 from tsmigrate.lint.learn.statements import Learner
-from tsmigrate.lint.snippet import each
-from tsmigrate.lint.sources.sql_file import sql_file
+from tsmigrate.lint.run import Job, lint_file
 from tsmigrate.lint.target import DEFAULT, Target
 from tsmigrate.lint.violation import Violation
 
@@ -22,15 +23,13 @@ def known() -> Known:
     return found
 
 
-@pytest.fixture(scope="session")
-def lint(known: Known) -> Lint:
+@pytest.fixture
+def lint(known: Known, tmp_path: Path) -> Lint:
     """The violations in a text of SQL."""
 
     def run(sql: str, target: Target = DEFAULT) -> list[Violation]:
-        content = sql.encode()
-        judging = Engine(known, target).file("query.sql", content)
-        for snippet in sql_file(content):
-            judging.judge(snippet)
-        return list(each(judging.found.violations))
+        file = tmp_path / "query.sql"
+        file.write_text(sql)
+        return lint_file(Job(Engine(known, target), require_reason=True), str(file)).violations
 
     return run

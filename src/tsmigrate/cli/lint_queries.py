@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from tsmigrate.lint.engine import Rules
     from tsmigrate.lint.known import Known
     from tsmigrate.lint.settings import LintSettings
+    from tsmigrate.lint.snippet import Judged
     from tsmigrate.lint.target import Target
 
 
 class LintFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    GCC = "gcc"
 
 
 class FailOn(StrEnum):
@@ -57,6 +62,18 @@ def lint_queries(
     show_hypertables: Annotated[
         bool, typer.Option("--show-hypertables", help="Say what is a hypertable and from where that is known.")
     ] = False,
+    statistics: Annotated[bool, typer.Option("--statistics", help="Only count, by rule and table.")] = False,
+    diff_base: Annotated[
+        str | None, typer.Option("--diff-base", metavar="REV", help="Only what changed since this git revision.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", help="Leave out the findings listed in this file.")
+    ] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option("--write-baseline", help="List the findings in this file and exit with 0.")
+    ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Apply the safe fixes to the files.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print the safe fixes as a patch, change nothing.")] = False,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes (default: one a core).", min=1)] = None,
 ) -> None:
     """Find queries on hypertables that lost their partition column, or cannot exclude chunks by it.
@@ -64,11 +81,13 @@ def lint_queries(
     Reads source, runs nothing, needs no database. Exit code 0: nothing at or above --fail-on; 1: findings.
     """
     from tsmigrate.errors import UsageError
-    from tsmigrate.lint import settings
+    from tsmigrate.lint import baseline as baselines
+    from tsmigrate.lint import changed, settings
     from tsmigrate.lint import target as targets
     from tsmigrate.lint.engine import Engine
     from tsmigrate.lint.report.report import Report, formats
-    from tsmigrate.lint.run import lint
+    from tsmigrate.lint.report.text import summary
+    from tsmigrate.lint.run import Job, lint
     from tsmigrate.lint.snippet import Judged
     from tsmigrate.lint.sources.walk import files
     from tsmigrate.lint.target import Target
@@ -83,14 +102,47 @@ def lint_queries(
         raise typer.Exit
     if not known.hypertables:
         raise UsageError("no hypertable is known, so no query can be judged", mend=_DECLARE)
+    lines = changed.since(diff_base, start) if diff_base else None
+    if lines is not None:
+        found = [path for path in found if path.resolve() in lines]
     judged_for = Target.parse(target) if target else chosen.target or server or targets.DEFAULT
     engine = Engine(known, judged_for, _rules(chosen, select or (), ignore or ()))
     total = Judged()
-    for one in lint(engine, found, jobs=jobs):
+    for one in lint(Job(engine, require_reason=chosen.require_reason), found, jobs=jobs):
         total.add(one)
+    if lines is not None:
+        total.violations = changed.only(total.violations, lines)
+    if diff or fix:
+        _fix(total, write=fix)
+        if diff:
+            raise typer.Exit
     report = Report(total)
-    print(formats()[output](report), end="")
+    if write_baseline is not None:
+        baselines.write(write_baseline, total.violations)
+        print(f"{write_baseline}: {len(total.violations)} findings")
+        raise typer.Exit
+    if accepted := baseline or chosen.baseline:
+        total.violations, report.in_baseline = baselines.without(accepted, total.violations)
+    print(summary(report) if statistics else formats()[output](report), end="")
     raise typer.Exit(report.exit_code(settings.severity(fail_on, "--fail-on") if fail_on else chosen.fail_on))
+
+
+def _fix(total: Judged, *, write: bool) -> None:
+    """Apply the fixes, or print them; what is applied is reported no more."""
+    from itertools import groupby
+
+    from tsmigrate.lint.fix import diff, fixed
+
+    mended = [one for one in total.violations if one.fix is not None]
+    for file, its in groupby(mended, key=lambda violation: violation.file):
+        before = Path(file).read_bytes()
+        after = fixed(before, list(its))
+        if write:
+            Path(file).write_bytes(after)
+        else:
+            print(diff(file, before, after), end="")
+    if write:
+        total.violations = [one for one in total.violations if one.fix is None]
 
 
 def _known(chosen: LintSettings, found: Sequence[Path], start: Path, url: str | None) -> tuple[Known, Target | None]:

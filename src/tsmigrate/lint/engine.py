@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tsmigrate.lint import suppress
 from tsmigrate.lint.known import Known
 from tsmigrate.lint.lines import Lines
 from tsmigrate.lint.rules.rule import About, Rule, Statement, Told, rules
@@ -81,14 +82,22 @@ class File:
         self.path = path
         self.lines = Lines(content)
         self.found = Judged(files=1)
+        self._begins: list[int] | None = [] if suppress.MARK in content else None
         self.search_path: tuple[str, ...] | None = None
         self.revision = engine.known.revisions.get(str(Path(path).absolute())) if engine.known.revisions else None
+
+    def statement_lines(self) -> list[int]:
+        """The lines on which the statements of the file begin."""
+        return [self.lines.place(offset)[0] for offset in self._begins or ()]
 
     # -- one statement
 
     def judge(self, snippet: Snippet) -> None:
         """A statement, or several in one text."""
         self.found.statements += 1
+        if self._begins is not None:
+            blank = _BLANK.match(snippet.text)
+            self._begins.append(snippet.offsets.source(blank.end() if blank else 0))
         if not self.engine.concerns(snippet.text):
             self._notice_search_path(snippet.text)
             return
@@ -245,12 +254,15 @@ class File:
             edit = None  # the text is not the source's own
         if reading is not None and reading.relation.through_view:
             told = replace(told, message=f"{told.message} (through {reading.relation.through_view})")
-        spot = _Spot(source(start), source(_end_of_word(text, start)), table, edit, native.fingerprint(text))
+        end = source(_end_of_word(text, start))
+        extent = (source(0), source(max(len(text.rstrip()) - 1, 0)))
+        spot = _Spot(source(start), end, table, edit, native.fingerprint(text), extent)
         self._add(rule, told, spot, here.snippet)
 
     def _add(self, rule: Rule, told: Told, spot: _Spot, snippet: Snippet) -> None:
         line, column = self.lines.place(spot.start)
         end_line, end_column = self.lines.place(spot.end)
+        first, last = spot.statement or (spot.start, spot.end)
         key = "\0".join((rule.code, self.path, snippet.function, spot.table, spot.shape or told.message))
         self.found.violations.append(
             Violation(
@@ -269,6 +281,8 @@ class File:
                 confidence=snippet.confidence,
                 fingerprint=hashlib.sha256(key.encode()).hexdigest()[:16],
                 fix=spot.edit,
+                statement_line=self.lines.place(first)[0],
+                statement_end=max(self.lines.place(last)[0], end_line),
             )
         )
 
@@ -291,8 +305,10 @@ class _Spot:
     table: str = ""
     edit: Edit | None = None
     shape: str = ""
+    statement: tuple[int, int] | None = None
 
 
+_BLANK = re.compile(rb"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 _WORD = re.compile(rb'(?:"(?:[^"]|"")*"|[\w$.\x80-\xff]+)+|.', re.DOTALL)
 
 

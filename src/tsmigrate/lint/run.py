@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from tsmigrate.lint import suppress
 from tsmigrate.lint.engine import Engine
 from tsmigrate.lint.snippet import Judged, Snippet, each
 from tsmigrate.lint.sources.source import finder
@@ -29,6 +30,7 @@ class TooLongError(Exception):
 class Job:
     engine: Engine
     seconds: int = SECONDS_PER_FILE
+    require_reason: bool = False
 
 
 def lint_file(job: Job, path: str) -> Judged:
@@ -55,8 +57,18 @@ def lint_file(job: Job, path: str) -> Judged:
         judging.unparsable(0, f"took longer than {job.seconds} s", Snippet(b""))
     except (RecursionError, MemoryError):
         judging.unparsable(0, "nested too deeply", Snippet(b""))
-    judging.found.violations = list(each(judging.found.violations))
-    return judging.found
+    found = judging.found
+    found.violations = list(each(found.violations))
+    sifted = suppress.sift(
+        path,
+        content,
+        found.violations,
+        statements=judging.statement_lines(),
+        severities={code: job.engine.rules.severity(rule) for code, rule in job.engine.of_source.items()},
+        require_reason=job.require_reason,
+    )
+    found.violations, found.suppressed = sifted.kept, sifted.suppressed
+    return found
 
 
 def _noted(judged: Judged, path: str, why: str) -> Judged:
@@ -98,9 +110,8 @@ def _one(path: str) -> Judged:
     return lint_file(_job, path)
 
 
-def lint(engine: Engine, files: Iterable[Path], *, jobs: int | None = None) -> Iterator[Judged]:
+def lint(job: Job, files: Iterable[Path], *, jobs: int | None = None) -> Iterator[Judged]:
     """Each file's result, in the order of the files."""
-    job = Job(engine)
     names = [str(file) for file in files]
     processes = min(jobs or os.cpu_count() or 1, len(names))
     small = len(names) <= _FEW and _bytes(names) < 1_000_000

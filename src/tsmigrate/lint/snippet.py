@@ -34,6 +34,7 @@ class Judged:
     hypertable_statements: int = 0
     unparsed: list[tuple[str, int, str]] = field(default_factory=list)  # file, line, why
     files: int = 0
+    suppressed: int = 0
 
     def add(self, other: Judged) -> None:
         self.violations += other.violations
@@ -41,6 +42,7 @@ class Judged:
         self.hypertable_statements += other.hypertable_statements
         self.unparsed += other.unparsed
         self.files += other.files
+        self.suppressed += other.suppressed
 
 
 def each(violations: list[Violation]) -> Iterator[Violation]:

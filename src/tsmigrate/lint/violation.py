@@ -44,6 +44,8 @@ class Violation:
     confidence: str
     fingerprint: str
     fix: Edit | None = None
+    statement_line: int = 0  # the lines of the whole statement
+    statement_end: int = 0
 
     @property
     def order(self) -> tuple[str, int, int, str]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tsmigrate.lint.report.report import Report, report_format
-from tsmigrate.lint.violation import Severity
+from tsmigrate.lint.violation import Severity, Violation
 
 VERSION = 1
 
@@ -18,12 +18,16 @@ def as_json(report: Report) -> str:
     return json.dumps(document(report), indent=2) + "\n"
 
 
+def _finding(one: Violation) -> dict[str, Any]:
+    return {name: value for name, value in asdict(one).items() if not name.startswith("statement_")}
+
+
 def document(report: Report) -> dict[str, Any]:
     judged = report.judged
     return {
         "version": VERSION,
         "command": "lint-queries",
-        "findings": [asdict(one) for one in judged.violations],
+        "findings": [_finding(one) for one in judged.violations],
         "summary": {
             "files": judged.files,
             "statements": judged.statements,

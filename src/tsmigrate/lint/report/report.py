@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tsmigrate.lint.snippet import Judged
 from tsmigrate.lint.violation import Severity, Violation
@@ -15,10 +15,11 @@ from tsmigrate.lint.violation import Severity, Violation
 @dataclass
 class Report:
     judged: Judged
-    suppressed: int = 0
     in_baseline: int = 0
-    seconds: float = 0.0
-    notes: list[str] = field(default_factory=list)
+
+    @property
+    def suppressed(self) -> int:
+        return self.judged.suppressed
 
     @property
     def violations(self) -> list[Violation]:

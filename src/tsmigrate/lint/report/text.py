@@ -19,8 +19,13 @@ def text(report: Report) -> str:
     parts = []
     for file, found in groupby(report.violations, key=lambda violation: violation.file):
         parts.append("\n".join([file, *(_shown(one, lines) for one, lines in _with_lines(file, list(found)))]))
-    parts.append("\n".join(_summary(report)))
-    return "\n\n".join(parts) + "\n"
+    parts.append(summary(report))
+    return "\n\n".join(parts)
+
+
+def summary(report: Report) -> str:
+    """The counts alone."""
+    return "\n".join(_summary(report)) + "\n"
 
 
 def _with_lines(file: str, found: Sequence[Violation]) -> list[tuple[Violation, list[str]]]:
