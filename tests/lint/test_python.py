@@ -16,8 +16,9 @@ from tsmigrate.lint.violation import Violation
 
 def lint(known: Known, code: str) -> list[Violation]:
     content = textwrap.dedent(code).encode()
-    judging = Engine(known, DEFAULT).file("code.py", content)
-    for snippet in python_file(content):
+    engine = Engine(known, DEFAULT)
+    judging = engine.file("code.py", content)
+    for snippet in python_file(content, engine.names):
         judging.judge(snippet)
     return list(each(judging.found.violations))
 

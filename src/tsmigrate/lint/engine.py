@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tsmigrate.lint import suppress
 from tsmigrate.lint.known import Known
 from tsmigrate.lint.lines import Lines
+from tsmigrate.lint.names import Names
 from tsmigrate.lint.rules.rule import About, Rule, Statement, Told, rules
+from tsmigrate.lint.shapes import Cuts, Key, Remembered, Shapes, shape
 from tsmigrate.lint.snippet import Judged, Snippet
 from tsmigrate.lint.sql import bodies, native, placeholders
 from tsmigrate.lint.sql import statement as statements
@@ -24,8 +26,6 @@ from tsmigrate.lint.sql.scope import Context
 from tsmigrate.lint.target import Target
 from tsmigrate.lint.violation import Edit, Severity, Violation
 
-_IDENTIFIER = re.compile(rb"[a-z_\x80-\xff][\w$\x80-\xff]*")
-_FEW_NAMES = 40  # up to here looking for each is faster than cutting the text into identifiers
 _BODIES = frozenset({"CreateFunctionStmt", "DoStmt"})
 _PLAIN_INSERT = re.compile(rb"\s*insert\s+into\s[^()]*(?:\([^()]*\)\s*)?values\b")
 
@@ -51,24 +51,14 @@ class Engine:
         self.known = known
         self.target = target
         self.rules = chosen or Rules()
-        names = known.names()
-        self.plain = frozenset(name.encode() for name in names if _IDENTIFIER.fullmatch(name.encode()))
-        self.odd = tuple(name.encode() for name in names if not _IDENTIFIER.fullmatch(name.encode()))
+        self.names = Names(known.names())
+        self.shapes = Shapes()
         self.on_causes = [
             rule for about in (About.CAUSE, About.STATEMENT_KIND, About.REST) for rule in self.rules.active(about)
         ]
         self.on_pruned = self.rules.active(About.PRUNED)
         self.on_statements = self.rules.active(About.STATEMENT)
         self.of_source = {rule.code: rule for rule in self.rules.active(About.SOURCE)}
-
-    def concerns(self, text: bytes) -> bool:
-        """Whether the text names a hypertable, or a view that may read one."""
-        lowered = text.lower()
-        if len(self.plain) <= _FEW_NAMES and not any(name in lowered for name in self.plain):
-            return any(name in lowered for name in self.odd)
-        if not self.plain.isdisjoint(_IDENTIFIER.findall(lowered)):
-            return True
-        return any(name in lowered for name in self.odd)
 
     def file(self, path: str, content: bytes) -> File:
         return File(self, path, content)
@@ -82,6 +72,7 @@ class File:
         self.path = path
         self.lines = Lines(content)
         self.found = Judged(files=1)
+        self._told: list[Remembered] | None = None  # of the statement in hand; None: not to be remembered
         self._begins: list[int] | None = [] if suppress.MARK in content else None
         self.search_path: tuple[str, ...] | None = None
         self.revision = engine.known.revisions.get(str(Path(path).absolute())) if engine.known.revisions else None
@@ -92,26 +83,57 @@ class File:
 
     # -- one statement
 
-    def judge(self, snippet: Snippet) -> None:
-        """A statement, or several in one text."""
+    def judge(self, snippet: Snippet | int) -> None:
+        """A statement, or several in one text; or a number of statements that name no hypertable."""
+        if isinstance(snippet, int):
+            self.found.statements += snippet
+            return
         self.found.statements += 1
         if self._begins is not None:
             blank = _BLANK.match(snippet.text)
             self._begins.append(snippet.offsets.source(blank.end() if blank else 0))
-        if not self.engine.concerns(snippet.text):
+        if not self.engine.names.within(snippet.text):
             self._notice_search_path(snippet.text)
             return
         self.found.hypertable_statements += 1
         lowered = snippet.text.lower()
         if _PLAIN_INSERT.match(lowered) and b"conflict" not in lowered and b"select" not in lowered:
             return
+        key = self._key(snippet)
+        if key is not None and key in self.engine.shapes.known:
+            self._again(self.engine.shapes.known[key], snippet)
+            return
+        self._told = []
         parsed = self._parsed(snippet)
         if parsed is None:
             return
         text, offsets, nodes = parsed
         self.found.statements += len(nodes) - 1
+        unread = len(self.found.unparsed)
         for node in nodes:
             self._node(node["stmt"], text, offsets, snippet)
+        if key is not None and text is snippet.text and unread == len(self.found.unparsed) and self._told is not None:
+            cuts = Cuts(text)
+            told = [replace(one, start=cuts.shaped(one.start), end=cuts.shaped(one.end)) for one in self._told]
+            self.engine.shapes.remember(key, tuple(told))
+
+    def _key(self, snippet: Snippet) -> Key | None:
+        """What two statements have in common that are judged alike."""
+        found = shape(snippet.text)
+        if found is None:
+            return None
+        traits = (snippet.literal_parameters, snippet.holes, snippet.code, self.search_path, self.revision)
+        return (found, *traits)
+
+    def _again(self, remembered: Iterable[Remembered], snippet: Snippet) -> None:
+        """Tell of a statement what was told of one that differs in literals only."""
+        source, cuts = snippet.offsets.source, None
+        for one in remembered:
+            cuts = cuts or Cuts(snippet.text)
+            start, end = cuts.original(one.start), cuts.original(one.end)
+            extent = (source(0), source(max(len(snippet.text.rstrip()) - 1, 0)))
+            spot = _Spot(source(start), source(end), one.table, None, one.fingerprint, extent)
+            self._add(one.rule, one.told, spot, snippet)
 
     def _parsed(self, snippet: Snippet) -> tuple[bytes, Offsets, list[Node]] | None:
         """The statements of a text, with its placeholders replaced if need be."""
@@ -167,7 +189,7 @@ class File:
 
     def _inner(self, inner: bodies.Inner, text: bytes, offsets: Offsets, snippet: Snippet) -> None:
         """A statement of a function's body."""
-        if not self.engine.concerns(inner.text):
+        if not self.engine.names.within(inner.text):
             return
         here = replace(snippet, function=inner.function, offsets=offsets.moved(inner.offset))
         if inner.dynamic:
@@ -232,6 +254,7 @@ class File:
             self._add(rule, told, _Spot(offset, offset + 1), snippet)
 
     def _dynamic(self, snippet: Snippet, location: int) -> None:
+        self._told = None
         if rule := self.engine.of_source.get("TSQ901"):
             start = snippet.offsets.source(location)
             told = Told(
@@ -256,7 +279,12 @@ class File:
             told = replace(told, message=f"{told.message} (through {reading.relation.through_view})")
         end = source(_end_of_word(text, start))
         extent = (source(0), source(max(len(text.rstrip()) - 1, 0)))
-        spot = _Spot(source(start), end, table, edit, native.fingerprint(text), extent)
+        fingerprint = native.fingerprint(text)
+        if edit is not None:
+            self._told = None
+        elif self._told is not None:
+            self._told.append(Remembered(rule, told, table, start, _end_of_word(text, start), fingerprint))
+        spot = _Spot(source(start), end, table, edit, fingerprint, extent)
         self._add(rule, told, spot, here.snippet)
 
     def _add(self, rule: Rule, told: Told, spot: _Spot, snippet: Snippet) -> None:

@@ -46,12 +46,12 @@ def lint_file(job: Job, path: str) -> Judged:
     find = finder(path)
     if find is None or b"\0" in content[:_BINARY]:
         return _noted(judging.found, path, "binary") if find is not None else judging.found
-    if not path.endswith(".sql") and not job.engine.concerns(content):
+    if not path.endswith(".sql") and not job.engine.names.within(content):
         return judging.found
     judging = job.engine.file(path, content)
     try:
         with _limited(job.seconds):
-            for snippet in find(content):
+            for snippet in find(content, job.engine.names):
                 judging.judge(snippet)
     except TooLongError:
         judging.unparsable(0, f"took longer than {job.seconds} s", Snippet(b""))

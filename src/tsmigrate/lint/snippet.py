@@ -11,7 +11,7 @@ from tsmigrate.lint.violation import Violation
 WHOLE = Offsets()  # the text is the file
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Snippet:
     """SQL as a source found it. `offsets` leads from its bytes to the bytes of the file."""
 

@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from tsmigrate.lint.names import Names
 from tsmigrate.lint.snippet import Snippet
 from tsmigrate.lint.sources import literals
 from tsmigrate.lint.sources.literals import Text
@@ -59,7 +60,7 @@ _QUICK = re.compile(rb"select|insert|update|delete|merge|with|create|alter|copy"
 
 
 @source(".py")
-def python_file(content: bytes) -> Iterator[Snippet]:
+def python_file(content: bytes, _names: Names) -> Iterator[Snippet | int]:
     """The statements in the file's strings."""
     try:
         tree = ast.parse(content)

@@ -6,9 +6,11 @@ import importlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 
+from tsmigrate.lint.names import Names
 from tsmigrate.lint.snippet import Snippet
 
-Find = Callable[[bytes], Iterator[Snippet]]
+# A number stands for so many statements that name no hypertable.
+Find = Callable[[bytes, Names], Iterator[Snippet | int]]
 _found: dict[str, Find] = {}
 # Loaded when the first file of the kind is met: a parser costs time at start.
 _MODULES = {".sql": "sql_file", ".py": "python_file"}

@@ -13,6 +13,7 @@ _AT_END = re.compile(rb"\\g(?:exec|set|desc|x)?\b[^\n]*")
 _COPY = re.compile(rb"^copy\b[^;]*\bfrom\s+stdin\b[^;]*;[ \t]*\r?\n", re.IGNORECASE | re.MULTILINE)
 _COPY_END = re.compile(rb"^\\\.\r?$", re.MULTILINE)
 _OPENS_BODY = re.compile(rb"\bbegin\s+atomic\b", re.IGNORECASE)
+_ENDS_BODY = re.compile(rb"\s*end\b", re.IGNORECASE)
 _CLOSES_BODY = re.compile(rb"\bend\s*$", re.IGNORECASE)
 _QUOTED = re.compile(
     rb"--[^\n]*|/\*(?:[^*]|\*(?!/))*\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
@@ -22,28 +23,39 @@ _QUOTED = re.compile(
 
 
 def statements(text: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each statement of a file with its offset. Text that no scanner can read comes as it is, in one piece."""
+    """Each statement of a file with its offset."""
     text = without_client_commands(text)
-    try:
-        parts = native.split(text)
-    except ParseError:
-        parts = _by_semicolons(text)
-    atomic = -1
-    for offset, length in parts:
-        if atomic >= 0:
-            if re.match(rb"\s*end\b", text[offset : offset + length], re.IGNORECASE):
-                yield atomic, text[atomic : offset + length]
-                atomic = -1
-            continue
+    for offset, length in parts(text):
         statement = text[offset : offset + length]
-        if _OPENS_BODY.search(statement) and not _CLOSES_BODY.search(statement):
-            atomic = offset
-            continue
-        lead = len(statement) - len(statement.lstrip())
-        if statement.strip():
+        lead = length - len(statement.lstrip())
+        if lead < length:
             yield offset + lead, statement[lead:]
+
+
+def parts(text: bytes) -> list[tuple[int, int]]:
+    """Where statements begin and how long they are. What no scanner can read is split at its semicolons."""
+    try:
+        found = native.split(text)
+    except ParseError:
+        found = _by_semicolons(text)
+    return list(_with_bodies(text, found)) if b"atomic" in text.lower() else found
+
+
+def _with_bodies(text: bytes, found: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The scanner cuts BEGIN ATOMIC … END at its semicolons: put it together again."""
+    atomic = -1
+    for offset, length in found:
+        statement = text[offset : offset + length]
+        if atomic >= 0:
+            if _ENDS_BODY.match(statement):
+                yield atomic, offset + length - atomic
+                atomic = -1
+        elif _OPENS_BODY.search(statement) and not _CLOSES_BODY.search(statement):
+            atomic = offset
+        else:
+            yield offset, length
     if atomic >= 0:
-        yield atomic, text[atomic:]
+        yield atomic, len(text) - atomic
 
 
 def without_client_commands(text: bytes) -> bytes:
