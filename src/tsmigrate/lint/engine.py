@@ -92,7 +92,7 @@ class File:
         if self._begins is not None:
             blank = _BLANK.match(snippet.text)
             self._begins.append(snippet.offsets.source(blank.end() if blank else 0))
-        if not self.engine.names.within(snippet.text):
+        if not snippet.named and not self.engine.names.within(snippet.text):
             self._notice_search_path(snippet.text)
             return
         self.found.hypertable_statements += 1

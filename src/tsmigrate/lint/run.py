@@ -14,7 +14,7 @@ from types import FrameType
 from tsmigrate.lint import suppress
 from tsmigrate.lint.engine import Engine
 from tsmigrate.lint.snippet import Judged, Snippet, each
-from tsmigrate.lint.sources.source import finder
+from tsmigrate.lint.sources.source import UnreadableError, finder
 
 SECONDS_PER_FILE = 60
 LARGEST = 256 * 1024 * 1024
@@ -53,6 +53,8 @@ def lint_file(job: Job, path: str) -> Judged:
         with _limited(job.seconds):
             for snippet in find(content, job.engine.names):
                 judging.judge(snippet)
+    except UnreadableError as error:
+        _noted(judging.found, path, str(error))
     except TooLongError:
         judging.unparsable(0, f"took longer than {job.seconds} s", Snippet(b""))
     except (RecursionError, MemoryError):

@@ -22,6 +22,7 @@ class Snippet:
     literal_parameters: bool = False  # the driver puts values into the text
     holes: bool = False  # a placeholder may stand for a whole condition
     code: bool = False  # in a string of a program: placeholders are likely
+    named: bool = False  # a hypertable is known to be named in it
     optional: bool = False  # text that may be no SQL at all: not parsing is no news
 
 

@@ -13,7 +13,7 @@ from tsmigrate.lint.names import Names
 from tsmigrate.lint.snippet import Snippet
 from tsmigrate.lint.sources import literals
 from tsmigrate.lint.sources.literals import Text
-from tsmigrate.lint.sources.source import source
+from tsmigrate.lint.sources.source import UnreadableError, source
 from tsmigrate.lint.sql import split
 from tsmigrate.lint.sql.placeholders import Offsets
 
@@ -64,8 +64,8 @@ def python_file(content: bytes, _names: Names) -> Iterator[Snippet | int]:
     """The statements in the file's strings."""
     try:
         tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UnreadableError("not valid Python, or nested too deeply") from error
     yield from _Reader(content, tree).snippets()
 
 

@@ -11,6 +11,12 @@ from tsmigrate.lint.snippet import Snippet
 
 # A number stands for so many statements that name no hypertable.
 Find = Callable[[bytes, Names], Iterator[Snippet | int]]
+
+
+class UnreadableError(Exception):
+    """A file that is not what its name says."""
+
+
 _found: dict[str, Find] = {}
 # Loaded when the first file of the kind is met: a parser costs time at start.
 _MODULES = {".sql": "sql_file", ".py": "python_file"}

@@ -16,6 +16,7 @@ def sql_file(content: bytes, names: Names) -> Iterator[Snippet | int]:
     """The statements of the file, function bodies included."""
     text = split.without_client_commands(content)
     places = names.places(text, b"search_path", b"tsmigrate")
+    sure = b"search_path" not in text and b"tsmigrate" not in text
     next_place, passed = 0, 0
     for offset, length in split.parts(text):
         end = offset + length
@@ -27,5 +28,5 @@ def sql_file(content: bytes, names: Names) -> Iterator[Snippet | int]:
         statement = text[offset:end]
         lead = length - len(statement.lstrip())
         if lead < length:
-            yield Snippet(statement[lead:], Offsets(offset + lead), holes=True)
+            yield Snippet(statement[lead:], Offsets(offset + lead), holes=True, named=sure)
     yield passed

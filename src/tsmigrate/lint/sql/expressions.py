@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tsmigrate.lint.sql.relation import Level
 
 _LITERAL_TYPES = {"ival": "int4", "fval": "numeric", "boolval": "bool", "sval": None, "bsval": "bit"}
+_LONG = 100
 _TIMES = frozenset({"timestamptz", "timestamp", "date"})
 
 Handler = Callable[[Any, Scope], Value]
@@ -217,7 +218,10 @@ def _row(body: Any, scope: Scope) -> Value:
 
 @_handles("List")
 def _list(body: Any, scope: Scope) -> Value:
-    items = [value(one, scope) for one in body.get("items", ())]
+    nodes = body.get("items", ())
+    if len(nodes) > _LONG and all("A_Const" in node for node in nodes):
+        nodes = nodes[:_LONG]  # the rest is more of the same
+    items = [value(one, scope) for one in nodes]
     found = combined(items, by="a list", location=_first(items, {}))
     known = {item.type for item in items}
     found.type = known.pop() if len(known) == 1 else None

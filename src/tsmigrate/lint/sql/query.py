@@ -17,6 +17,7 @@ from tsmigrate.lint.sql.targets import call_kind, in_list, own_calls
 from tsmigrate.lint.sql.values import Shape, Value, When
 
 _DEEPEST = 60
+_MOST_RELATIONS = 4000  # views and common tables that double each other grow without end
 _JOINS = {"JOIN_INNER": Join.INNER, "JOIN_LEFT": Join.LEFT, "JOIN_RIGHT": Join.LEFT, "JOIN_FULL": Join.FULL}
 
 
@@ -200,6 +201,8 @@ def _opaque(body: Any, scope: Scope) -> Tree:
 def _range_var(body: Any, scope: Scope) -> Tree | None:
     schema, name = body.get("schemaname"), body.get("relname", "")
     alias = body.get("alias", {})
+    if next(scope.context.relations) > _MOST_RELATIONS:
+        raise TooDeepError
     if not schema:
         table = scope.common_table(name)
         if table is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from tsmigrate.lint.sql.relation import Level, Relation, Tree
@@ -135,6 +136,7 @@ class Context:
     literal_parameters: bool = False  # the driver puts values into the text: a parameter is a literal
     holes: bool = False  # a lone parameter may stand for a whole condition
     depth: int = 0
+    relations: Iterator[int] = field(default_factory=count)  # shared by all parts of a statement
 
 
 @dataclass(slots=True, eq=False)
