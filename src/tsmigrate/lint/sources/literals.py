@@ -84,7 +84,7 @@ def read(content: bytes, start: int, end: int, constants: Mapping[str, str]) -> 
         if b"f" in prefix:
             _Formatted(content, opening.end(), closing, b"r" in prefix).into(made, constants)
         else:
-            _plain(content, opening.end(), closing, is_raw=b"r" in prefix, made=made)
+            plain(content, opening.end(), closing, is_raw=b"r" in prefix, made=made)
         at = closing + len(quote)
     return made
 
@@ -102,7 +102,7 @@ def _closing(content: bytes, at: int, end: int, quote: bytes) -> int:
         at = found + 1
 
 
-def _plain(content: bytes, start: int, end: int, *, is_raw: bool, made: Text) -> None:
+def plain(content: bytes, start: int, end: int, *, is_raw: bool, made: Text) -> None:
     if is_raw or content.find(b"\\", start, end) < 0:
         made.put(content[start:end], start)
         return
@@ -141,7 +141,7 @@ class _Formatted:
         content, at, end = self.content, self.start, self.end
         while at < end:
             brace = min((found for one in (b"{", b"}") if (found := content.find(one, at, end)) >= 0), default=end)
-            _plain(content, at, brace, is_raw=self.is_raw, made=made)
+            plain(content, at, brace, is_raw=self.is_raw, made=made)
             if brace >= end:
                 return
             if content[brace : brace + 2] in (b"{{", b"}}"):

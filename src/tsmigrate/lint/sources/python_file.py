@@ -14,15 +14,9 @@ from tsmigrate.lint.snippet import Snippet
 from tsmigrate.lint.sources import literals
 from tsmigrate.lint.sources.literals import Text
 from tsmigrate.lint.sources.source import UnreadableError, source
+from tsmigrate.lint.sources.strings import NUMBERED, STATEMENT, offsets_from
 from tsmigrate.lint.sql import split
-from tsmigrate.lint.sql.placeholders import Offsets
 
-STATEMENT = re.compile(
-    rb"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*"
-    rb"(?:select|insert\s+into|update|delete\s+from|with|merge\s+into|copy\s*\(|explain|create|alter\s+table|do\s+\$"
-    rb"|prepare|declare)\b",
-    re.IGNORECASE | re.DOTALL,
-)
 _RUNS = frozenset(
     [
         "execute",
@@ -55,7 +49,6 @@ _RUNS = frozenset(
         "scalars",
     ]
 )
-_NUMBERED = re.compile(rb"\$\d")
 _QUICK = re.compile(rb"select|insert|update|delete|merge|with|create|alter|copy", re.IGNORECASE)
 
 
@@ -160,19 +153,14 @@ class _Reader:
                 continue
             yield Snippet(
                 part,
-                _from(found.offsets(), offset),
+                offsets_from(found.offsets(), offset),
                 function,
                 confidence="high" if runs else "medium",
-                literal_parameters=not _NUMBERED.search(part),
+                literal_parameters=not NUMBERED.search(part),
                 holes=True,
                 optional=not runs,
                 code=True,
             )
-
-
-def _from(offsets: Offsets, start: int) -> Offsets:
-    """The offsets of the text that begins at `start`."""
-    return Offsets(start, tuple(at - start for at in offsets.at), offsets.add)
 
 
 def _called(node: ast.Call) -> str:

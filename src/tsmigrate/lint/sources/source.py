@@ -19,7 +19,13 @@ class UnreadableError(Exception):
 
 _found: dict[str, Find] = {}
 # Loaded when the first file of the kind is met: a parser costs time at start.
-_MODULES = {".sql": "sql_file", ".py": "python_file"}
+_MODULES = {
+    ".sql": "sql_file",
+    ".py": "python_file",
+    **dict.fromkeys(
+        [".js", ".jsx", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".go", ".java", ".rb"], "program_file"
+    ),
+}
 
 
 def source(*suffixes: str) -> Callable[[Find], Find]:
