@@ -51,7 +51,7 @@ class Engine:
         self.known = known
         self.target = target
         self.rules = chosen or Rules()
-        self.names = Names(known.names())
+        self.names = Names(known.names(), known.models)
         self.shapes = Shapes()
         self.on_causes = [
             rule for about in (About.CAUSE, About.STATEMENT_KIND, About.REST) for rule in self.rules.active(about)
@@ -288,6 +288,8 @@ class File:
         self._add(rule, told, spot, here.snippet)
 
     def _add(self, rule: Rule, told: Told, spot: _Spot, snippet: Snippet) -> None:
+        if snippet.confidence == "low":  # the names of classes are quoted in the SQL that was made for them
+            told = replace(told, message=told.message.replace('"', ""), hint=told.hint.replace('"', ""))
         line, column = self.lines.place(spot.start)
         end_line, end_column = self.lines.place(spot.end)
         first, last = spot.statement or (spot.start, spot.end)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tsmigrate.lint.sql.native import Node
+
+if TYPE_CHECKING:
+    from tsmigrate.lint.learn.models import Model
 
 DEFAULT_SEARCH_PATH = ("public",)
 
@@ -73,6 +76,7 @@ class Known:
     views: dict[Name, View] = field(default_factory=dict)
     functions: dict[Name, Function] = field(default_factory=dict)
     search_path: tuple[str, ...] = DEFAULT_SEARCH_PATH
+    models: dict[str, Model] = field(default_factory=dict)  # SQLAlchemy's classes and tables by their names
     revisions: dict[str, int] = field(default_factory=dict)  # Alembic's files, in the order of their application
 
     def candidates(self, schema: str | None, name: str, search_path: Sequence[str]) -> Iterator[Name]:

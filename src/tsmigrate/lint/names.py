@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tsmigrate.lint.learn.models import Model
 
 _IDENTIFIER = re.compile(rb"[a-z_\x80-\xff][\w$\x80-\xff]*")
 _FEW = 40  # up to here looking for each name is faster than cutting the text into identifiers
@@ -13,7 +17,9 @@ _INSIDE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_$")
 class Names:
     """The hypertables and views of a run, by their names without schemas."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], models: Mapping[str, Model] | None = None) -> None:
+        self.models = models or {}
+        self._models = tuple(name.encode() for name in self.models)
         encoded = sorted(name.encode() for name in names)
         self._plain = frozenset(name for name in encoded if _IDENTIFIER.fullmatch(name))
         self._odd = tuple(name for name in encoded if name not in self._plain)
@@ -28,6 +34,10 @@ class Names:
             else:
                 return self._has_odd(lowered)
         return not self._plain.isdisjoint(_IDENTIFIER.findall(lowered)) or self._has_odd(lowered)
+
+    def within_program(self, content: bytes) -> bool:
+        """Whether a program names one, or a model that is mapped to one."""
+        return any(name in content for name in self._models) or self.within(content)
 
     def _has_odd(self, lowered: bytes) -> bool:
         return any(name in lowered for name in self._odd)

@@ -46,7 +46,7 @@ def lint_file(job: Job, path: str) -> Judged:
     find = finder(path)
     if find is None or b"\0" in content[:_BINARY]:
         return _noted(judging.found, path, "binary") if find is not None else judging.found
-    if not path.endswith(".sql") and not job.engine.names.within(content):
+    if not path.endswith(".sql") and not job.engine.names.within_program(content):
         return judging.found
     judging = job.engine.file(path, content)
     try:

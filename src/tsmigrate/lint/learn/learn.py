@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsmigrate.lint.known import Hypertable, Known, Name
-from tsmigrate.lint.learn import revisions
+from tsmigrate.lint.learn import models, revisions
 from tsmigrate.lint.learn.statements import TELLS, Learner
 from tsmigrate.lint.settings import LintSettings
 
@@ -30,6 +30,8 @@ def learn(settings: LintSettings, paths: Iterable[Path], start: Path, *, databas
     for path in paths:
         if path.suffix == ".sql":
             _sql(path, known)
+        elif path.suffix == ".py":
+            _models(path, known)
     if database is not None:
         from tsmigrate.lint.learn import live  # noqa: PLC0415 - most runs ask no server
 
@@ -58,6 +60,16 @@ def _sql(path: Path, known: Known) -> None:
         return
     if TELLS.search(content) and b"\0" not in content[:4096]:
         Learner(known, str(path)).file(content)
+
+
+def _models(path: Path, known: Known) -> None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return
+    if any(tell in content for tell in models.TELLS):
+        for model in models.read(content, known.search_path[0]):
+            known.models[model.name] = model
 
 
 def described(known: Known) -> Sequence[tuple[Name, Hypertable]]:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from tsmigrate.lint.learn.models import Model
 from tsmigrate.lint.names import Names
 from tsmigrate.lint.snippet import Snippet
 from tsmigrate.lint.sources import literals
 from tsmigrate.lint.sources.literals import Text
 from tsmigrate.lint.sources.source import UnreadableError, source
+from tsmigrate.lint.sources.sqlalchemy_calls import Calls, chains
 from tsmigrate.lint.sources.strings import NUMBERED, STATEMENT, offsets_from
 from tsmigrate.lint.sql import split
 
@@ -53,13 +55,16 @@ _QUICK = re.compile(rb"select|insert|update|delete|merge|with|create|alter|copy"
 
 
 @source(".py")
-def python_file(content: bytes, _names: Names) -> Iterator[Snippet | int]:
-    """The statements in the file's strings."""
+def python_file(content: bytes, names: Names) -> Iterator[Snippet | int]:
+    """The statements in the file's strings, and those that SQLAlchemy's calls make."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UnreadableError("not valid Python, or nested too deeply") from error
-    yield from _Reader(content, tree).snippets()
+    reader = _Reader(content, tree)
+    yield from reader.snippets()
+    if names.models:
+        yield from reader.calls(names.models)
 
 
 class _Reader:
@@ -100,6 +105,22 @@ class _Reader:
                     continue  # a part of a statement
                 below.append((child, function, grown, isinstance(node, ast.Call) and _called(node) in _RUNS))
             waiting += reversed(below)
+
+    def calls(self, models: Mapping[str, Model]) -> Iterator[Snippet]:
+        """SQLAlchemy's expressions, written as the SQL that they become."""
+        written = Calls(models, self._offset)
+        for links, root, function, open_ended in chains(self.tree):
+            text = None if open_ended else written.statement(links, root)
+            if text is not None:
+                yield Snippet(
+                    text.bytes,
+                    text.offsets(),
+                    function,
+                    confidence="low",
+                    holes=True,
+                    literal_parameters=True,
+                    optional=True,
+                )
 
     def _offset(self, node: ast.expr, *, end: bool = False) -> int:
         line, column = (node.end_lineno, node.end_col_offset) if end else (node.lineno, node.col_offset)
