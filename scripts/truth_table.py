@@ -22,7 +22,7 @@ from tsmigrate import capability, connect, sandbox
 from tsmigrate.capability import Edition
 from tsmigrate.errors import SandboxError
 from tsmigrate.lint import truth
-from tsmigrate.lint.target import Target
+from tsmigrate.lint.target import Release, Target
 from tsmigrate.lint.truth import Case
 from tsmigrate.url import resolve
 
@@ -76,7 +76,7 @@ def servers() -> Iterator[tuple[Target, Connection]]:
                 connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS timescaledb")
                 installed = capability.ask(connection).timescale.installed
                 assert installed
-                yield Target(server.postgres.major, capability.Version(installed.major, installed.minor)), connection
+                yield Target(server.postgres.major, Release(installed.major, installed.minor)), connection
         finally:
             sandbox.down(f"truth-{edition}")
 

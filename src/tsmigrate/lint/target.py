@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from tsmigrate.capability import Version
 from tsmigrate.errors import UsageError
 
 _WRITTEN = re.compile(r"pg(\d+),ts(\d+)\.(\d+)")
 
 
+class Release(NamedTuple):
+    """A version of TimescaleDB. `capability.Version` brings SQLAlchemy along, which a run without a server spares."""
+
+    major: int
+    minor: int
+
+
 @dataclass(frozen=True)
 class Target:
     postgres: int
-    timescale: Version
+    timescale: Release
 
     @classmethod
     def parse(cls, text: str) -> Target:
@@ -23,7 +30,7 @@ class Target:
         if not found:
             raise UsageError(f"not a target: {text}", mend="write PostgreSQL's and TimescaleDB's version: pg17,ts2.19")
         postgres, major, minor = map(int, found.groups())
-        return cls(postgres, Version(major, minor))
+        return cls(postgres, Release(major, minor))
 
     def __str__(self) -> str:
         return f"pg{self.postgres},ts{self.timescale.major}.{self.timescale.minor}"
@@ -41,9 +48,9 @@ class Target:
     @property
     def merge_folds_now(self) -> bool:
         """Whether `time >= now() - interval` prunes in MERGE: seen on TimescaleDB 2.28, not on 2.19."""
-        return self.timescale > Version(2, 19)
+        return self.timescale > Release(2, 19)
 
 
-KNOWN = (Target(15, Version(2, 28)), Target(17, Version(2, 19)))
+KNOWN = (Target(15, Release(2, 28)), Target(17, Release(2, 19)))
 # The newest TimescaleDB that the truth table was replayed on.
 DEFAULT = max(KNOWN, key=lambda target: target.timescale)

@@ -8,7 +8,7 @@ from tsmigrate.lint.known import Function, Hypertable, Known, Name, View
 from tsmigrate.lint.sql import native
 from tsmigrate.lint.sql.functions import type_name
 from tsmigrate.lint.sql.native import ParseError
-from tsmigrate.lint.target import Target
+from tsmigrate.lint.target import Release, Target
 from tsmigrate.sql import raw
 from tsmigrate.url import DatabaseUrl
 
@@ -73,7 +73,7 @@ def target(database: DatabaseUrl) -> Target | None:
     with connect.connection(database) as connection:
         server = capability.ask(connection)
     installed = server.timescale.installed
-    return Target(server.postgres.major, capability.Version(installed.major, installed.minor)) if installed else None
+    return Target(server.postgres.major, Release(installed.major, installed.minor)) if installed else None
 
 
 def _text(value: str | bytes) -> str:
