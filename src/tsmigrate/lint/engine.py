@@ -17,11 +17,11 @@ from tsmigrate.lint.shapes import Cuts, Key, Remembered, Shapes, shape
 from tsmigrate.lint.snippet import Judged, Snippet
 from tsmigrate.lint.sql import bodies, native, placeholders
 from tsmigrate.lint.sql import statement as statements
+from tsmigrate.lint.sql.from_clause import TooDeepError
 from tsmigrate.lint.sql.judge import Reading
 from tsmigrate.lint.sql.native import Node, ParseError
 from tsmigrate.lint.sql.nodes import opened, strings
 from tsmigrate.lint.sql.placeholders import Offsets
-from tsmigrate.lint.sql.query import TooDeepError
 from tsmigrate.lint.sql.scope import Context
 from tsmigrate.lint.target import Target
 from tsmigrate.lint.violation import Edit, Severity, Violation

@@ -24,10 +24,10 @@ _handlers: dict[str, Handler] = {}
 
 
 def _unread(_node: Node, _scope: Scope) -> tuple[Level, Value, bool]:
-    raise NotImplementedError("query.py reads subqueries")
+    raise NotImplementedError("sublinks.py reads subqueries")
 
 
-# Set by query.py, which in turn needs this module.
+# Set by sublinks.py, which in turn needs this module.
 subquery: Callable[[Node, Scope], tuple[Level, Value, bool]] = _unread
 
 

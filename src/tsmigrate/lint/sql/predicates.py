@@ -82,10 +82,10 @@ class Predicate:
 
 
 def _unread(_body: Any, _scope: Scope, _negated: bool) -> Tree | None:
-    raise NotImplementedError("query.py reads subqueries")
+    raise NotImplementedError("sublinks.py reads subqueries")
 
 
-# Set by query.py: pulls `x IN (SELECT …)` and EXISTS up into the level as a join. None: it stays a subquery.
+# Set by sublinks.py: pulls `x IN (SELECT …)` and EXISTS up into the level as a join. None: it stays a subquery.
 pull_up: Callable[[Any, Scope, bool], Tree | None] = _unread
 
 

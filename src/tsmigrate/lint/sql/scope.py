@@ -12,7 +12,7 @@ from tsmigrate.lint.sql.values import Shape, Value, Var, When
 
 if TYPE_CHECKING:
     from tsmigrate.lint.known import Known
-    from tsmigrate.lint.sql.query import CommonTable
+    from tsmigrate.lint.sql.common_tables import CommonTable
     from tsmigrate.lint.target import Target
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tsmigrate.lint.sql import query
+from tsmigrate.lint.sql import query, sublinks
 from tsmigrate.lint.sql.judge import Reading, readings
 from tsmigrate.lint.sql.native import Node
 from tsmigrate.lint.sql.nodes import opened
 from tsmigrate.lint.sql.relation import Level
 from tsmigrate.lint.sql.scope import Context, Scope
 
+sublinks.install()
 _READ = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 # Statements that hold a query, and where. A view's definition is no reading: who reads through it is judged.
 _HOLDERS = {

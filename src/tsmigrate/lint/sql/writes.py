@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tsmigrate.lint.sql import expressions, query
+from tsmigrate.lint.sql.common_tables import common_tables
+from tsmigrate.lint.sql.from_clause import from_item, where
 from tsmigrate.lint.sql.nodes import walk
-from tsmigrate.lint.sql.relation import Join, Level, Relation, Tree
+from tsmigrate.lint.sql.relation import Join, Level, Tree
 from tsmigrate.lint.sql.scope import Scope
 
 
@@ -22,7 +24,7 @@ def read(kind: str, body: Any, scope: Scope) -> None:
 
 def _insert(body: Any, scope: Scope) -> None:
     scope.level.statement = "INSERT"
-    query.common_tables(body, scope)
+    common_tables(body, scope)
     if "selectStmt" in body:
         inner = Scope(scope.context, Level(), outer=scope.outer, enclosing=scope)
         query.select(body["selectStmt"]["SelectStmt"], inner)
@@ -31,7 +33,7 @@ def _insert(body: Any, scope: Scope) -> None:
 
 
 def _target(body: Any, role: str, scope: Scope) -> Tree | None:
-    tree = query.from_item({"RangeVar": body["relation"]}, scope)
+    tree = from_item({"RangeVar": body["relation"]}, scope)
     if tree is not None and tree.relation is not None:
         tree.relation.role = role
     return tree
@@ -40,15 +42,15 @@ def _target(body: Any, role: str, scope: Scope) -> Tree | None:
 def _change(kind: str, body: Any, scope: Scope) -> None:
     level = scope.level
     level.statement = "UPDATE" if kind == "UpdateStmt" else "DELETE"
-    query.common_tables(body, scope)
+    common_tables(body, scope)
     tree = _target(body, level.statement.lower(), scope)
     others = body.get("fromClause") or body.get("usingClause") or ()
     for item in others:
-        more = query.from_item(item, scope)
+        more = from_item(item, scope)
         tree = Tree(left=tree, right=more) if tree and more else tree or more
     level.joined_write = bool(others)
     level.filtered = "whereClause" in body
-    level.tree = query.where(body.get("whereClause"), scope, tree, level.predicates)
+    level.tree = where(body.get("whereClause"), scope, tree, level.predicates)
     level.joined_write = level.joined_write or _joins(level.tree)
     _subqueries([body.get("targetList"), body.get("returningList")], scope)
 
@@ -62,9 +64,9 @@ def _merge(body: Any, scope: Scope) -> None:
     level = scope.level
     level.statement = "MERGE"
     level.joined_write = True
-    query.common_tables(body, scope)
+    common_tables(body, scope)
     target = _target(body, "merge", scope)
-    source = query.from_item(body["sourceRelation"], scope)
+    source = from_item(body["sourceRelation"], scope)
     kinds = {
         clause["MergeWhenClause"].get("matchKind", "MERGE_WHEN_MATCHED") for clause in body.get("mergeWhenClauses", ())
     }
@@ -73,7 +75,7 @@ def _merge(body: Any, scope: Scope) -> None:
         tree.join = Join.FULL
     elif "MERGE_WHEN_NOT_MATCHED_BY_TARGET" in kinds:
         tree.join = Join.LEFT
-    level.tree = query.where(body.get("joinCondition"), scope, tree, tree.on)
+    level.tree = where(body.get("joinCondition"), scope, tree, tree.on)
     _subqueries(body.get("mergeWhenClauses"), scope)
 
 
@@ -82,7 +84,3 @@ def _subqueries(node: Any, scope: Scope) -> None:
     for kind, body in walk(node):
         if kind == "SubLink":
             expressions.value({"SubLink": body}, scope)
-
-
-def relations(level: Level) -> list[Relation]:
-    return level.relations
