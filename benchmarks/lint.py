@@ -165,7 +165,7 @@ def others(folder: Path) -> None:
     sample = folder / "sample.sql"
     for program, arguments, statements in (
         ("squawk", [], 20_000),
-        ("sqlfluff", ["lint", "--dialect", "postgres"], 300),
+        ("sqlfluff", ["lint", "--dialect", "postgres"], 100),
     ):
         path = shutil.which(program, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         if path is None:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from tsmigrate.capability import REQUIREMENTS, Edition
 from tsmigrate.doctor import environment, server
+from tsmigrate.lint import truth
 from tsmigrate.lint.rules.rule import rules
+from tsmigrate.lint.target import KNOWN
 from tsmigrate.ops.operation import Operation
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -101,7 +103,32 @@ def lint_rules() -> str:
     return "\n".join(lines) + "\n"
 
 
+def lint_truth() -> str:
+    """How well the linter agrees with the servers it was tried on, and where it does not."""
+    judged = [case for case in truth.cases() if not case.exempt]
+    left_out = [case for case in truth.cases() if case.exempt]
+    lines = [
+        "# What the linter was tried on",
+        "",
+        f"{len(judged)} statements, each with the verdict of {' and of '.join(map(str, KNOWN))}: whether the server",
+        "excluded chunks while planning (PLAN), at the start (STARTUP), while running (RUNTIME) or not at all (NONE). The",
+        "tests replay them through the linter and against the servers. Here it says something else:",
+        "",
+        "| statement | why |",
+        "| --- | --- |",
+        *(f"| `{name}` | {why} |" for name, why in truth.DISAGREEMENTS.items()),
+        "",
+        "Left out, because source cannot tell:",
+        "",
+        "| statement | why |",
+        "| --- | --- |",
+        *("| `{}` | {} |".format(case.name.replace("|", "\\|"), case.exempt) for case in left_out),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "lint-truth.md": lint_truth,
     "lint-rules.md": lint_rules,
     "operations.md": operations,
     "commands.md": commands,

@@ -46,6 +46,16 @@ class Target:
         return self.postgres >= 17
 
     @property
+    def distinct_takes_presorted_rows(self) -> bool:
+        """Whether SELECT DISTINCT time, device ORDER BY time LIMIT stops early: seen on PostgreSQL 17, not on 15."""
+        return self.postgres >= 17
+
+    @property
+    def union_all_keeps_order(self) -> bool:
+        """Whether ORDER BY time LIMIT over UNION ALL stops early: seen on TimescaleDB 2.28, not on 2.19."""
+        return self.timescale > Release(2, 19)
+
+    @property
     def merge_folds_now(self) -> bool:
         """Whether `time >= now() - interval` prunes in MERGE: seen on TimescaleDB 2.28, not on 2.19."""
         return self.timescale > Release(2, 19)

@@ -150,6 +150,8 @@ def _call(body: Any, scope: Scope) -> Value:
         type_ = project.returns
     if name in functions.SAME_TYPE and len(arguments) > functions.SAME_TYPE[name]:
         type_ = arguments[functions.SAME_TYPE[name]].type
+        if name == "date_trunc" and type_ == "date":
+            type_ = "timestamptz"
     if name == "now" and not arguments:
         return Value(When.STARTUP, type="timestamptz", location=location, is_now=True)
     found = combined(arguments, by=f"{name}()", location=location, when=when, of_type=type_)
@@ -184,6 +186,8 @@ def _operator(body: Any, scope: Scope) -> Value:
         left, right = sides
         found.type = _arithmetic(operator[0], left.type, right.type)
         found.is_now = left.is_now and right.is_literal
+        if found.type == "timestamptz" and "interval" in (left.type, right.type) and found.when is When.PLAN:
+            found.when = When.STARTUP  # by the session's time zone
     elif operator and operator[0] not in ("->", "->>", "||", "#>"):
         found.type = "bool"
     return found

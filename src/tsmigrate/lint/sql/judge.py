@@ -204,7 +204,11 @@ def _reading(
     reading = Reading(relation, level, few=relation in level.few or _empty(by_domain))
     bounds = its.of(var)
     for name in table.dimensions:
-        bounds += [bound for bound in its.of(Var(relation, name)) if bound.operator in ("=", "in")]
+        bounds += [
+            bound
+            for bound in its.of(Var(relation, name))
+            if bound.operator in ("=", "in") and bound.when is not When.RUNTIME
+        ]
     if level.joined_write and relation.role != "read":
         reading.late = [bound for bound in bounds if bound.when is not When.PLAN]
         bounds = [bound for bound in bounds if bound.when is When.PLAN]

@@ -157,7 +157,13 @@ def _null_test(body: Any, scope: Scope, negated: bool) -> Predicate:
     found = expressions.value(body["arg"], scope)
     is_null = (body.get("nulltesttype") == "IS_NULL") is not negated
     strict = frozenset() if is_null else _relations(found)
+    bounds: list[Bound] = []
+    table = found.var.relation.table if found.var else None
+    if is_null and table and found.var and found.shape is Shape.COLUMN and table.column == found.var.column:
+        # The partition column is NOT NULL: no chunk can hold such a row.
+        bounds = [Bound(found.var, When.PLAN, "in", location=found.location)]
     return Predicate(
+        bounds=bounds,
         strict=strict,
         reads=found.vars,
         null_test=is_null and not found.vars and not found.from_query,

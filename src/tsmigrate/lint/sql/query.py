@@ -6,10 +6,10 @@ from typing import Any
 
 from tsmigrate.lint.sql import expressions, writes
 from tsmigrate.lint.sql.common_tables import common_tables
-from tsmigrate.lint.sql.few import few_read
+from tsmigrate.lint.sql.few import branches_in_order, few_read
 from tsmigrate.lint.sql.from_clause import DEEPEST, TooDeepError, from_item, inner_joined, where
 from tsmigrate.lint.sql.native import Node
-from tsmigrate.lint.sql.nodes import opened, strings, walk
+from tsmigrate.lint.sql.nodes import constant, opened, strings, walk
 from tsmigrate.lint.sql.relation import Barrier, Level, Tree
 from tsmigrate.lint.sql.scope import Scope, Source
 from tsmigrate.lint.sql.targets import call_kind, in_list, own_calls
@@ -150,7 +150,26 @@ def _set_operation(body: Any, scope: Scope) -> None:
         level.put(output.name, output.value)
     level.open = first.open
     level.correlated = level.correlated or any(one.correlated for one in level.branches)
+    if body.get("op") == "SETOP_UNION" and body.get("all") and "sortClause" in body and _limits(body):
+        _order_of_union(body, scope)
     _look_into(body.get("limitCount"), scope)
+
+
+def _order_of_union(body: Any, scope: Scope) -> None:
+    """ORDER BY and LIMIT of a whole UNION ALL."""
+    level = scope.level
+    key = body["sortClause"][0]["SortBy"]["node"]
+    position = constant(key)
+    kind, column = opened(key)
+    if isinstance(position, int) and 0 < position <= len(level.outputs):
+        name = level.outputs[position - 1].name
+    elif kind == "ColumnRef":
+        name = strings(column["fields"])[-1]
+    else:
+        return
+    barrier, level.barrier = level.barrier, None
+    branches_in_order(level, name, scope)
+    level.barrier = barrier
 
 
 def _values(body: Any, scope: Scope) -> None:
