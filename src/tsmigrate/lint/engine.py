@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tsmigrate.lint import suppress
-from tsmigrate.lint.known import Known
+from tsmigrate.lint.known import Hypertable, Known, Name
 from tsmigrate.lint.lines import Lines
 from tsmigrate.lint.names import Names
 from tsmigrate.lint.rules.rule import About, Rule, Statement, Told, rules
@@ -216,7 +216,8 @@ class File:
         here = _Here(snippet, offsets, whole)
         for rule in self.engine.on_statements:
             for told in rule.look(whole) or ():  # type: ignore[union-attr]
-                self._tell(rule, told, None, here)
+                if not self._is_older_than(self.engine.known.hypertables.get(Name.parse(told.table))):
+                    self._tell(rule, told, None, here)
         held = statements.held_query(node)
         if held is None:
             return
@@ -232,8 +233,8 @@ class File:
 
     def _reading(self, reading: Reading, here: _Here) -> None:
         """A reading that prunes may earn a hint of each kind; one that does not, the one rule that explains it best."""
-        if self.revision is not None and self.engine.known.revisions.get(reading.table.source, -1) >= self.revision:
-            return  # a revision from before the table was a hypertable
+        if self._is_older_than(reading.table):
+            return
         if not reading.prunes and reading.unknown:
             self._dynamic(replace(here.snippet, offsets=here.offsets), reading.relation.location)
             return
@@ -243,6 +244,12 @@ class File:
                 self._tell(rule, told, reading, here)
                 if not reading.prunes:
                     return
+
+    def _is_older_than(self, table: Hypertable | None) -> bool:
+        """Whether this file is a migration from before the table was a hypertable."""
+        if self.revision is None or table is None:
+            return False
+        return self.revision.before_or_at(self.engine.known.revisions.get(str(Path(table.source).absolute())))
 
     # -- telling
 

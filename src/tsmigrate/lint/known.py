@@ -37,6 +37,16 @@ def _unquoted(text: str) -> str:
     return text[1:-1].replace('""', '"') if text.startswith('"') and text.endswith('"') else text
 
 
+class Step(NamedTuple):
+    """A migration's place among those of its kind."""
+
+    history: str
+    number: int
+
+    def before_or_at(self, other: Step | None) -> bool:
+        return other is not None and other.history == self.history and self.number <= other.number
+
+
 @dataclass(frozen=True)
 class Hypertable:
     """A hypertable, or a continuous aggregate by its bucket column."""
@@ -77,7 +87,7 @@ class Known:
     functions: dict[Name, Function] = field(default_factory=dict)
     search_path: tuple[str, ...] = DEFAULT_SEARCH_PATH
     models: dict[str, Model] = field(default_factory=dict)  # SQLAlchemy's classes and tables by their names
-    revisions: dict[str, int] = field(default_factory=dict)  # Alembic's files, in the order of their application
+    revisions: dict[str, Step] = field(default_factory=dict)  # migrations by their absolute paths
 
     def candidates(self, schema: str | None, name: str, search_path: Sequence[str]) -> Iterator[Name]:
         if schema:

@@ -5,12 +5,13 @@ What an earlier source says about a table stands; a later one adds what it does 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tsmigrate.lint.known import Hypertable, Known, Name
+from tsmigrate.lint.known import Hypertable, Known, Name, Step
 from tsmigrate.lint.learn import models, revisions
 from tsmigrate.lint.learn.statements import TELLS, Learner
 from tsmigrate.lint.settings import LintSettings
@@ -18,6 +19,8 @@ from tsmigrate.lint.settings import LintSettings
 if TYPE_CHECKING:
     from tsmigrate.url import DatabaseUrl
 
+_NUMBERED = re.compile(r"[VU]?\d")
+_NUMBER = re.compile(r"\d+")
 LARGEST = 64 * 1024 * 1024
 
 
@@ -25,8 +28,10 @@ def learn(settings: LintSettings, paths: Iterable[Path], start: Path, *, databas
     """All that can be known before the first query is judged."""
     known = Known(search_path=settings.search_path)
     for number, found in enumerate(revisions.find(start)):
-        known.revisions[str(found)] = number
+        known.revisions[str(found)] = Step("alembic", number)
         revisions.learn(found, known)
+    paths = list(paths)
+    _number_sql_migrations(paths, known)
     for path in paths:
         if path.suffix == ".sql":
             _sql(path, known)
@@ -60,6 +65,15 @@ def _sql(path: Path, known: Known) -> None:
         return
     if TELLS.search(content) and b"\0" not in content[:4096]:
         Learner(known, str(path)).file(content)
+
+
+def _number_sql_migrations(paths: Iterable[Path], known: Known) -> None:
+    """SQL files that are numbered (0001_init.sql, V12__keys.sql) are applied in that order, folder by folder."""
+    numbered = [path for path in paths if path.suffix == ".sql" and _NUMBERED.match(path.name)]
+    ordered = sorted(numbered, key=lambda path: (str(path.parent), [int(one) for one in _NUMBER.findall(path.name)]))
+    for number, path in enumerate(ordered):
+        whole = path.absolute()
+        known.revisions[str(whole)] = Step(str(whole.parent), number)
 
 
 def _models(path: Path, known: Known) -> None:

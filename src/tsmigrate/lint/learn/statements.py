@@ -170,7 +170,8 @@ class Learner:
         column = _dimension(call, "by_range")
         if column is None:
             return
-        hashed = _named(call, "partitioning_column")
+        arguments = _positional(call)
+        hashed = _named(call, "partitioning_column") or (_literal(arguments[2]) if len(arguments) > 3 else None)
         self.hypertable(name, column, (hashed,) if hashed else ())
 
     def add_dimension(self, name: Name, call: Any) -> None:

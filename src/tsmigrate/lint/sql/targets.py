@@ -11,6 +11,8 @@ from tsmigrate.lint.sql.nodes import constant, opened, strings
 from tsmigrate.lint.sql.scope import Scope
 from tsmigrate.lint.sql.values import Value
 
+_CLOSED = frozenset({"SubLink", "SelectStmt", "ColumnRef", "A_Const", "ParamRef", "typeName", "String", "funcname"})
+
 
 def own_calls(node: Any) -> Iterator[Any]:
     """The function calls of this query itself, none of its subqueries."""
@@ -21,7 +23,7 @@ def own_calls(node: Any) -> Iterator[Any]:
             waiting += one
         elif isinstance(one, dict):
             for kind, body in one.items():
-                if kind in ("SubLink", "SelectStmt"):
+                if kind in _CLOSED:
                     continue
                 if kind == "FuncCall":
                     yield body
