@@ -45,6 +45,20 @@ def test_settings_choose_rules_and_severities(project: Path, tsmigrate: Run) -> 
     assert tsmigrate("lint-queries", "bad.sql", "--select", "TSQ999").returncode == 2
 
 
+def test_what_is_read_only_for_what_it_defines(tmp_path: Path, tsmigrate: Run) -> None:
+    (tmp_path / "tsmigrate.toml").write_text('[lint]\nlearn = ["schema.sql"]\n')
+    (tmp_path / "schema.sql").write_text("CREATE TABLE ht (time date); SELECT create_hypertable('ht', 'time');" + BAD)
+    (tmp_path / "code.sql").write_text(BAD)
+    found = json.loads(tsmigrate("lint-queries", "code.sql", "--format", "json").stdout)["findings"]
+    assert [one["file"] for one in found] == ["code.sql"]
+
+
+def test_a_suppression_of_a_rule_that_is_off_is_not_called_unused(project: Path, tsmigrate: Run) -> None:
+    (project / "bad.sql").write_text("-- tsmigrate: ignore TSQ101 once a year\n" + BAD)
+    assert tsmigrate("lint-queries", "bad.sql", "--ignore", "TSQ101", "--fail-on", "info").returncode == 0
+    assert tsmigrate("lint-queries", "bad.sql", "--fail-on", "info").returncode == 0
+
+
 def test_pyproject_declares_hypertables_too(tmp_path: Path, tsmigrate: Run) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.tsmigrate.hypertables]\n"s.t" = "at"\n')
     (tmp_path / "code").mkdir()

@@ -52,3 +52,18 @@ def test_without_hypertables_it_says_how_to_declare_them(tsmigrate: Run, tmp_pat
     done = tsmigrate("lint-queries", "query.sql")
     assert done.returncode == 2
     assert "[tool.tsmigrate.hypertables]" in done.stderr
+
+
+def test_the_projects_own_code_has_no_findings(tsmigrate: Run) -> None:
+    own = [path for path in (ROOT / "src" / "tsmigrate").iterdir() if path.name not in ("lint", "__pycache__")]
+    done = tsmigrate("lint-queries", *own, ROOT / "migrations" / "versions", "--fail-on", "info", cwd=ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_code_base_without_hypertables_has_no_findings(tsmigrate: Run, tmp_path: Path) -> None:
+    names = ("events", "messages", "jobs", "sessions", "readings", "parts", "users", "logs", "time", "data")
+    (tmp_path / "tsmigrate.toml").write_text("[hypertables]\n" + "".join(f'{name} = "created_at"\n' for name in names))
+    library = Path(json.__file__).parents[1]
+    packages = [library / name for name in ("asyncio", "email", "http", "json", "logging", "sqlite3", "unittest")]
+    done = tsmigrate("lint-queries", *packages, "--fail-on", "info", "--jobs", "1")
+    assert done.returncode == 0, done.stdout

@@ -96,7 +96,7 @@ def lint_queries(
     start = named[0] if named[0].is_dir() else named[0].parent
     chosen = settings.find(start)
     found = list(files(named, chosen.exclude))
-    known, server = _known(chosen, found, start, url)
+    known, server = _known(chosen, [*files(chosen.learn), *found], start, url)
     if show_hypertables:
         _show(known)
         raise typer.Exit

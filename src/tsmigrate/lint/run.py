@@ -67,6 +67,7 @@ def lint_file(job: Job, path: str) -> Judged:
         found.violations,
         statements=judging.statement_lines(),
         severities={code: job.engine.rules.severity(rule) for code, rule in job.engine.of_source.items()},
+        off=job.engine.rules.off,
         require_reason=job.require_reason,
     )
     found.violations, found.suppressed = sifted.kept, sifted.suppressed

@@ -26,7 +26,9 @@ from tsmigrate.lint.target import Target
 from tsmigrate.lint.violation import Severity
 
 FILES = ("tsmigrate.toml", "pyproject.toml")
-_LINT = frozenset({"select", "ignore", "severity", "target", "exclude", "fail_on", "require_reason", "baseline"})
+_LINT = frozenset(
+    {"select", "ignore", "severity", "target", "exclude", "fail_on", "require_reason", "baseline", "learn"}
+)
 _HYPERTABLE = frozenset({"column", "type", "columns", "dimensions", "now_function"})
 
 
@@ -43,6 +45,7 @@ class LintSettings:
     fail_on: Severity = Severity.ERROR
     require_reason: bool = False
     baseline: Path | None = None
+    learn: tuple[Path, ...] = ()  # read for what they define, beside the linted paths
 
 
 def find(start: Path) -> LintSettings:
@@ -93,6 +96,7 @@ def _read(path: Path, table: dict[str, Any]) -> LintSettings:
         fail_on=severity(lint.get("fail_on", "error"), path),
         require_reason=bool(lint.get("require_reason", False)),
         baseline=path.parent / baseline if baseline else None,
+        learn=tuple(path.parent / one for one in lint.get("learn", ())),
     )
 
 

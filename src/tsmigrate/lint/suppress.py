@@ -66,12 +66,14 @@ def sift(
     *,
     statements: Iterable[int],
     severities: Mapping[str, Severity],
+    off: frozenset[str] = frozenset(),
     require_reason: bool = False,
 ) -> Sifted:
     """The violations that no comment silences, and those that the comments themselves earn.
 
     `statements`: the lines on which statements begin; a comment alone speaks of the one that follows it. `severities`:
-    of the rules about suppressions themselves, as far as they are on.
+    of the rules about suppressions themselves, as far as they are on. `off`: rules that did not run, so that nobody
+    knows whether a comment about them is needed.
     """
     comments = find(content)
     if not comments:
@@ -86,7 +88,8 @@ def sift(
             silencing.used = True
             sifted.suppressed += 1
     for comment in comments:
-        if not comment.used and UNUSED in severities:
+        unknown = bool(comment.codes & off) if comment.codes else bool(off)
+        if not comment.used and not unknown and UNUSED in severities:
             what = ", ".join(sorted(comment.codes)) or "anything"
             sifted.kept.append(
                 _about(path, comment, UNUSED, severities[UNUSED], f"this comment silences nothing: no {what} here")
