@@ -44,6 +44,7 @@ def main() -> None:
         for share, name in ((0.0, "none"), (1 / 3, "a third"), (1.0, "all")):
             sql(folder, f"{name} on hypertables", share, options.shapes, options)
         sql(folder, "a third, every statement different", 1 / 3, options.statements, options)
+        two_processes(folder, options)
         python(folder, options.runs)
         cold_start(folder, options.runs)
         many_files(folder, options.files)
@@ -99,8 +100,22 @@ def sql(folder: Path, name: str, share: float, shapes: int, options: argparse.Na
     print(f"{name:38} {rate:9,.0f} statements/s   {wall:9,.0f} by the clock   {len(judged.violations):,} findings")
 
 
+def two_processes(folder: Path, options: argparse.Namespace) -> None:
+    """Eight files in two processes, by the clock: the machine has to be idle for this to say anything."""
+    parts = folder / "parts"
+    parts.mkdir()
+    for number in range(8):
+        (parts / f"p{number}.sql").write_text(written(1 / 3, options.shapes, options.statements // 2))
+    passed = []
+    for _ in range(options.runs):
+        clock = time.perf_counter()
+        count = sum(judged.statements for judged in lint(Job(engine()), sorted(parts.iterdir()), jobs=2))
+        passed.append(time.perf_counter() - clock)
+    print(f"{'a third, in two processes':38} {'':22}   {count / min(passed):9,.0f} by the clock, best")
+
+
 def python(folder: Path, runs: int) -> None:
-    """The standard library, in which no query on a hypertable is, and a program full of them."""
+    """The standard library, in which no query on a hypertable is, the same with one in each file, and only queries."""
     library = [path for path in sorted(Path(statistics.__file__).parent.glob("*.py")) if path.stat().st_size > 2000]
     lines = "".join(
         f"def load_{number}(connection, number):\n"
@@ -109,7 +124,16 @@ def python(folder: Path, runs: int) -> None:
         for number in range(4000)
     )
     (folder / "queries.py").write_text(lines)
-    for name, files in (("Python without queries", library), ("Python full of queries", [folder / "queries.py"])):
+    mixed = folder / "mixed"
+    mixed.mkdir()
+    for number, path in enumerate(library):
+        query = f'\n\nQUERY = "{shape(number, 1.0).replace("{}", "%s")}"\n'
+        (mixed / path.name).write_text(path.read_text() + query)
+    for name, files in (
+        ("Python without queries", library),
+        ("Python, a query in each file", sorted(mixed.iterdir())),
+        ("Python full of queries", [folder / "queries.py"]),
+    ):
         size = sum(path.stat().st_size for path in files) / 1e6
         used = [cpu(files) for _ in range(runs)]
         print(f"{name:38} {size / statistics.median(used):9.1f} MB/s")

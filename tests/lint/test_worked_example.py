@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def test_a_code_base_without_hypertables_has_no_findings(tsmigrate: Run, tmp_pat
     names = ("events", "messages", "jobs", "sessions", "readings", "parts", "users", "logs", "time", "data")
     (tmp_path / "tsmigrate.toml").write_text("[hypertables]\n" + "".join(f'{name} = "created_at"\n' for name in names))
     library = Path(json.__file__).parents[1]
-    packages = [library / name for name in ("asyncio", "email", "http", "json", "logging", "sqlite3", "unittest")]
-    done = tsmigrate("lint-queries", *packages, "--fail-on", "info", "--jobs", "1")
+    for name in ("asyncio", "email", "http", "json", "logging", "sqlite3", "unittest"):
+        shutil.copytree(library / name, tmp_path / name)
+    done = tsmigrate("lint-queries", ".", "--fail-on", "info")
     assert done.returncode == 0, done.stdout

@@ -39,6 +39,16 @@ class Names:
         """Whether a program names one, or a model that is mapped to one."""
         return any(name in content for name in self._models) or self.within(content)
 
+    def places_in_program(self, content: bytes, further: Iterable[bytes] = ()) -> Sequence[int]:
+        """Where a program names one, or a model, or one of `further`; upper and lower case as written for those."""
+        found = list(self.places(content))
+        for name in (*self._models, *further):
+            at = content.find(name)
+            while at >= 0:
+                found.append(at)
+                at = content.find(name, at + len(name))
+        return found
+
     def _has_odd(self, lowered: bytes) -> bool:
         return any(name in lowered for name in self._odd)
 

@@ -14,6 +14,7 @@ from tsmigrate.lint.names import Names
 from tsmigrate.lint.snippet import Snippet
 from tsmigrate.lint.sources import literals
 from tsmigrate.lint.sources.literals import Text
+from tsmigrate.lint.sources.relevant import Relevant, statements_of
 from tsmigrate.lint.sources.source import UnreadableError, source
 from tsmigrate.lint.sources.sqlalchemy_calls import Calls, chains
 from tsmigrate.lint.sources.strings import NUMBERED, STATEMENT, offsets_from
@@ -61,14 +62,14 @@ def python_file(content: bytes, names: Names) -> Iterator[Snippet | int]:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UnreadableError("not valid Python, or nested too deeply") from error
-    reader = _Reader(content, tree)
+    reader = _Reader(content, tree, names)
     yield from reader.snippets()
     if names.models:
         yield from reader.calls(names.models)
 
 
 class _Reader:
-    def __init__(self, content: bytes, tree: ast.Module) -> None:
+    def __init__(self, content: bytes, tree: ast.Module, names: Names) -> None:
         self.content = content
         self.tree = tree
         self.starts = [0, *(found.end() for found in re.finditer(rb"\n", content))]
@@ -80,6 +81,9 @@ class _Reader:
             and isinstance(node.value, ast.Constant)
             and isinstance(node.value.value, str)
         }
+        # A constant that names a table names it wherever it is used.
+        aliases = [name.encode() for name, value in self.constants.items() if names.within(value.encode())]
+        self.relevant = Relevant(names.places_in_program(content, aliases), self.starts)
 
     def snippets(self) -> Iterator[Snippet]:
         waiting: list[tuple[ast.AST, str, frozenset[str], bool]] = [(self.tree, "", _grown(self.tree), False)]
@@ -93,6 +97,8 @@ class _Reader:
                 continue
             below: list[tuple[ast.AST, str, frozenset[str], bool]] = []
             for child in ast.iter_child_nodes(node):
+                if not self.relevant.holds(child):
+                    continue
                 if isinstance(node, ast.Expr) and isinstance(child, ast.Constant):
                     continue  # a docstring
                 open_ended = _assigned(node) & grown and child is getattr(node, "value", None)
@@ -109,7 +115,7 @@ class _Reader:
     def calls(self, models: Mapping[str, Model]) -> Iterator[Snippet]:
         """SQLAlchemy's expressions, written as the SQL that they become."""
         written = Calls(models, self._offset)
-        for links, root, function, open_ended in chains(self.tree):
+        for links, root, function, open_ended in chains(self.tree, self.relevant):
             text = None if open_ended else written.statement(links, root)
             if text is not None:
                 yield Snippet(
@@ -198,6 +204,6 @@ def _grown(scope: ast.AST) -> frozenset[str]:
     """The names in a scope that `+=` adds to: their first text is not the whole statement."""
     return frozenset(
         node.target.id
-        for node in ast.walk(scope)
+        for node in statements_of(scope)
         if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add) and isinstance(node.target, ast.Name)
     )

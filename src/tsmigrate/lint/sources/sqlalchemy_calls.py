@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from tsmigrate.lint.learn.models import Model, called
 from tsmigrate.lint.sources.literals import Text
+from tsmigrate.lint.sources.relevant import Relevant, statements_of
 
 _STARTS = frozenset({"select", "update", "delete", "query", "get"})
 _COMPARISONS = {ast.Eq: "=", ast.NotEq: "<>", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
@@ -26,6 +27,9 @@ _PARTS = frozenset(
     {"subquery", "cte", "alias", "exists", "scalar_subquery", "correlate", "lateral", "as_scalar", "union", "union_all"}
 )
 _HARMLESS = {"desc", "asc", "label", "nulls_first", "nullsfirst"}
+
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 class _AnythingError(Exception):
@@ -380,7 +384,10 @@ def _chain(node: ast.expr) -> tuple[list[tuple[str, ast.Call]], ast.expr]:
 def extended(scope: ast.AST) -> frozenset[str]:
     """The names in a scope on which a statement is built further: what they hold is not all of it."""
     found = set()
-    for node in ast.walk(scope):
+    nodes = (
+        node for statement in statements_of(scope) if not isinstance(statement, _SCOPES) for node in _own(statement)
+    )
+    for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _EXTENDS:
             inner: ast.expr = node.func.value
             while isinstance(inner, (ast.Call, ast.Attribute)):
@@ -390,7 +397,14 @@ def extended(scope: ast.AST) -> frozenset[str]:
     return frozenset(found)
 
 
-def chains(tree: ast.AST) -> Iterator[tuple[list[tuple[str, ast.Call]], ast.expr, str, bool]]:
+def _own(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The expressions of a statement, not those of the statements in it."""
+    waiting = [one for one in ast.iter_child_nodes(statement) if isinstance(one, ast.expr)]
+    for expression in waiting:
+        yield from ast.walk(expression)
+
+
+def chains(tree: ast.AST, relevant: Relevant) -> Iterator[tuple[list[tuple[str, ast.Call]], ast.expr, str, bool]]:
     """Every chain of calls: its links, its root, the function it is in, and whether it may be built further."""
     waiting: list[tuple[ast.AST, str, frozenset[str], bool]] = [(tree, "", extended(tree), False)]
     while waiting:
@@ -407,4 +421,4 @@ def chains(tree: ast.AST) -> Iterator[tuple[list[tuple[str, ast.Call]], ast.expr
             continue
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         further = isinstance(node, ast.Return) or (isinstance(target, ast.Name) and target.id in grown)
-        waiting += [(one, function, grown, further) for one in ast.iter_child_nodes(node)]
+        waiting += [(one, function, grown, further) for one in ast.iter_child_nodes(node) if relevant.holds(one)]
