@@ -38,6 +38,7 @@ format: $(READY) ## format and mend what ruff can
 
 bench: $(READY) ## the figures in docs/measurements.md
 	$(BIN)/python benchmarks/sandbox.py
+	$(BIN)/python benchmarks/lint.py
 
 docs: $(READY) ## the reference pages, generated from the code
 	$(BIN)/python docs/generate.py
