@@ -16,6 +16,9 @@ from tsmigrate.capability import REQUIREMENTS, Edition
 from tsmigrate.convert.preflight import checks
 from tsmigrate.convert.preflight.check import Said
 from tsmigrate.doctor import environment, server
+from tsmigrate.lint import truth
+from tsmigrate.lint.rules.rule import rules
+from tsmigrate.lint.target import KNOWN
 from tsmigrate.ops.operation import Operation
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -107,7 +110,50 @@ def registered() -> dict[str, type[Operation]]:
     return found
 
 
+def lint_rules() -> str:
+    """Each rule's page, from its docstring."""
+    lines = [
+        "# Lint rules",
+        "",
+        "What `tsmigrate lint-queries` finds; `tsmigrate explain-rule CODE` prints one page.",
+        "",
+    ]
+    lines += ["| rule | name | severity | what it finds |", "| --- | --- | --- | --- |"]
+    for one in rules():
+        link = f"[{one.code}](#{one.code.lower()}-{one.name})"
+        lines.append(f"| {link} | {one.name} | {one.severity} | {one.summary} |")
+    for one in rules():
+        lines += ["", f"## {one.code} {one.name}", "", one.page]
+    return "\n".join(lines) + "\n"
+
+
+def lint_truth() -> str:
+    """How well the linter agrees with the servers it was tried on, and where it does not."""
+    judged = [case for case in truth.cases() if not case.exempt]
+    left_out = [case for case in truth.cases() if case.exempt]
+    lines = [
+        "# What the linter was tried on",
+        "",
+        f"{len(judged)} statements, each with the verdict of {' and of '.join(map(str, KNOWN))}: whether the server",
+        "excluded chunks while planning (PLAN), at the start (STARTUP), while running (RUNTIME) or not at all (NONE).",
+        "The tests replay them through the linter and against the servers. Here it says something else:",
+        "",
+        "| statement | why |",
+        "| --- | --- |",
+        *(f"| `{name}` | {why} |" for name, why in truth.DISAGREEMENTS.items()),
+        "",
+        "Left out, because source cannot tell:",
+        "",
+        "| statement | why |",
+        "| --- | --- |",
+        *("| `{}` | {} |".format(case.name.replace("|", "\\|"), case.exempt) for case in left_out),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "lint-truth.md": lint_truth,
+    "lint-rules.md": lint_rules,
     "operations.md": operations,
     "commands.md": commands,
     "requirements.md": requirements,
