@@ -8,7 +8,7 @@ READY   = $(VENV)/.ready
 PYTEST  = $(BIN)/pytest $(if $(TSMIGRATE_TEST_URL),,-n 2)
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test rollback-test check format bench docs truth-table constraints clean
+.PHONY: help demo test test-slow rollback-test check format bench bench-convert docs truth-table constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
@@ -20,8 +20,11 @@ $(READY): pyproject.toml constraints.txt scripts/environment.py
 demo: $(READY) ## the main job, start to end, on a throwaway database
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
 
-test: $(READY) ## all tests, on every TimescaleDB edition found
+test: $(READY) ## all tests but the slow ones, on every TimescaleDB edition found
 	$(PYTEST)
+
+test-slow: $(READY) ## the tests that take a minute or more each
+	$(PYTEST) -m slow
 
 rollback-test: $(READY) ## every revision of the worked example up, down and up again
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/rollback_test.sh
@@ -39,6 +42,9 @@ format: $(READY) ## format and mend what ruff can
 bench: $(READY) ## the figures in docs/measurements.md
 	$(BIN)/python benchmarks/sandbox.py
 	$(BIN)/python benchmarks/lint.py
+
+bench-convert: $(READY) ## how long a conversion locks a table of 5 million rows, beside its limit; some minutes
+	$(BIN)/python benchmarks/convert.py $(BENCH)
 
 docs: $(READY) ## the reference pages, generated from the code
 	$(BIN)/python docs/generate.py

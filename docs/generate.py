@@ -9,9 +9,12 @@ import inspect
 import re
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 from tsmigrate.capability import REQUIREMENTS, Edition
+from tsmigrate.convert.preflight import checks
+from tsmigrate.convert.preflight.check import Said
 from tsmigrate.doctor import environment, server
 from tsmigrate.lint import truth
 from tsmigrate.lint.rules.rule import rules
@@ -55,6 +58,27 @@ def doctor() -> str:
         for check in (*server.checks(), *environment.checks())
     ]
     return "\n".join(["# What doctor checks", "", "| check | what it tells |", "| --- | --- |", *rows]) + "\n"
+
+
+def preflight() -> str:
+    """What preflight looks at, by theme, from the first line of each check."""
+    lines = [
+        "# What preflight checks",
+        "",
+        "What stops `op.create_hypertable` too is refused by it before any change, in the same words.",
+        "",
+    ]
+    for theme, found in groupby(checks(), key=lambda check: check.look.__module__):
+        lines += [f"## {(inspect.getdoc(sys.modules[theme]) or '').splitlines()[0].rstrip('.')}", ""]
+        lines += ["| check | what it tells | severity | `op.create_hypertable` |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| {check.name} | {check.about} | {check.severity or 'depends'} | {SAID[check.said]} |" for check in found
+        ]
+        lines += [""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+SAID = {None: "", Said.REFUSED: "refuses", Said.WARNED: "warns"}
 
 
 def operations() -> str:
@@ -134,6 +158,7 @@ PAGES = {
     "commands.md": commands,
     "requirements.md": requirements,
     "doctor.md": doctor,
+    "preflight.md": preflight,
 }
 
 

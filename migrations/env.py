@@ -2,6 +2,7 @@
 
 from logging.config import fileConfig
 
+import models
 from alembic import context
 
 import tsmigrate.autogenerate  # noqa: F401 - teaches autogenerate about TimescaleDB
@@ -9,6 +10,11 @@ from tsmigrate.ops import environment
 
 if context.config.config_file_name:
     fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+
+
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """What autogenerate compares: the other schemas are not this project's, and the cache is there or not."""
+    return name == models.SCHEMA if kind == "schema" else (kind, name) != ("table", models.CACHE)
 
 
 def run_offline() -> None:
@@ -25,7 +31,13 @@ def run_offline() -> None:
 
 def run_online() -> None:
     with environment.connection() as connection:
-        context.configure(connection=connection, transaction_per_migration=True)
+        context.configure(
+            connection=connection,
+            transaction_per_migration=True,
+            target_metadata=models.metadata,
+            include_schemas=True,
+            include_name=is_ours,
+        )
         with context.begin_transaction():
             context.run_migrations()
 

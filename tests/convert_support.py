@@ -10,9 +10,9 @@ import psycopg2
 
 from tsmigrate import connect
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.convert.blocks import Locking
 from tsmigrate.convert.in_place import HypertableRequest, hypertable
 from tsmigrate.convert.revert import RevertRequest, plain_table
+from tsmigrate.plpgsql import Locking
 from tsmigrate.sql import raw
 from tsmigrate.undo import Key
 from tsmigrate.url import DatabaseUrl

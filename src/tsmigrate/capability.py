@@ -114,6 +114,8 @@ class Requirement:
 
 
 _COMMUNITY = Requirement(edition=Edition.COMMUNITY)
+# Older than the rest: before 2.18 the columnstore had other names.
+_COLUMNSTORE = Requirement(since=Version(2, 17), edition=Edition.COMMUNITY)
 
 REQUIREMENTS: dict[str, Requirement] = {
     "create_hypertable": Requirement(),
@@ -124,10 +126,11 @@ REQUIREMENTS: dict[str, Requirement] = {
     # Before 2.21.1 a foreign key into a hypertable fails its checks from the sixth row on.
     "widen_foreign_key": Requirement(since=Version(2, 21, 1), instead="op.drop_foreign_key_to"),
     "partition_by_uuid": Requirement(since=Version(2, 22)),
-    "set_columnstore": _COMMUNITY,
-    "add_columnstore_policy": _COMMUNITY,
-    "compress_chunks": _COMMUNITY,
-    "alter_compressed": _COMMUNITY,
+    "set_columnstore": _COLUMNSTORE,
+    "add_columnstore_policy": _COLUMNSTORE,
+    "compress_chunks": _COLUMNSTORE,
+    # The Apache edition has no compressed chunks: there it is a plain ALTER TABLE.
+    "alter_compressed": Requirement(since=_COLUMNSTORE.since),
     "add_retention_policy": Requirement(
         edition=Edition.COMMUNITY, instead="call drop_chunks from a scheduler: the Apache edition has it"
     ),

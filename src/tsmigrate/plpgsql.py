@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from textwrap import dedent, indent
 
+from tsmigrate.errors import UsageError
 from tsmigrate.sql import dollar_quoted, literal
 
 REFUSED = "TSM01"
 """The SQLSTATE of a refusal of ours: nothing was changed, the message says why and the hint how to mend it.
 
 PostgreSQL keeps classes that begin with I to Z for such use."""
+
+NOTICE = "tsmigrate: "
+"""How a notice or warning of ours begins, so that it is told from the server's own."""
 
 
 def do_block(template: str, **pieces: str) -> str:
@@ -52,6 +57,11 @@ def refuse(message: str, mend: str) -> str:
     return f"RAISE EXCEPTION USING ERRCODE = '{REFUSED}', MESSAGE = {message}, HINT = {literal(mend)};"
 
 
+def tell(message: str, level: str = "NOTICE") -> str:
+    """Say something to whoever runs the block. `message` is an SQL expression."""
+    return f"RAISE {level} '%', {literal(NOTICE)} || {message};"
+
+
 def require_table(subject: str) -> str:
     """Refuse where there is no table of that (quoted) name."""
     return assemble(
@@ -65,57 +75,121 @@ def require_table(subject: str) -> str:
     )
 
 
-def lock(subject: str, mode: str, *, timeout_ms: int, retries: int, and_those: str | None = None) -> str:
-    """Lock the table, waiting `timeout_ms` at a time so that the queue behind us can move between attempts.
+@dataclass(frozen=True)
+class Locking:
+    """How long to wait for a lock, and how often to try again."""
 
-    `and_those` is a query for the (quoted) names of further tables, locked in the same attempt or none of them.
-    Pending deferred constraint checks come first: ALTER TABLE refuses while there are any (55006).
+    timeout_ms: int = 5_000
+    retries: int = 10
+
+    def __post_init__(self) -> None:
+        if self.timeout_ms < 1 or self.retries < 0:
+            raise UsageError(
+                f"a lock timeout of {self.timeout_ms} ms with {self.retries} retries makes no sense",
+                mend="the timeout is at least 1 ms (0 would wait for ever), the retries at least 0",
+            )
+
+    @property
+    def attempts(self) -> str:
+        return f"{self.retries + 1} attempts of {self.timeout_ms} ms"
+
+
+def lock(subject: str, mode: str, locking: Locking, *, and_those: str | None = None, only: bool = False) -> str:
+    """Lock the table: all of `and_those` in the same attempt, or none of them.
+
+    A failed attempt lets go of what it got and pauses, so that nobody queues behind us for longer than the timeout;
+    the pauses differ, so that two of us do not meet again and again. `and_those` is a query for the (quoted) names of
+    further tables and the mode for each; `only` leaves out a hypertable's chunks, which each take a place in the
+    server's lock table. Pending deferred constraint checks come first: ALTER TABLE refuses while there are any (55006).
     """
     return assemble(
         """
         SET CONSTRAINTS ALL IMMEDIATE;
-        PERFORM set_config('lock_timeout', '{{timeout}}', true);
-        FOR attempt IN 0..{{retries}} LOOP
-          BEGIN
-            LOCK TABLE {{table}} IN {{mode}} MODE;
-            {{others}}
-            EXIT;
-          EXCEPTION WHEN lock_not_available THEN
-            IF attempt = {{retries}} THEN
-              {{busy}}
-            END IF;
-            PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 5));
-          END;
-        END LOOP;
+        DECLARE
+          meant regclass := to_regclass({{name}});
+        BEGIN
+          {{attempts}}
+          IF to_regclass({{name}}) IS DISTINCT FROM meant THEN
+            {{replaced}}
+          END IF;
+        END;
         """,
-        timeout=f"{timeout_ms}ms",
-        retries=str(retries),
-        table=subject,
-        mode=mode,
-        others=_lock_those(and_those, mode) if and_those else "",
-        busy=refuse(
-            literal(f"{subject} could not be locked in {retries + 1} attempts of {timeout_ms} ms"), _FREE_THE_LOCK
+        name=literal(subject),
+        attempts=in_attempts(
+            assemble(
+                """
+                EXECUTE {{lock_table}};
+                {{others}}
+                """,
+                lock_table=literal(f"LOCK TABLE {'ONLY ' if only else ''}{subject} IN {mode} MODE"),
+                others=_lock_those(and_those) if and_those else "",
+            ),
+            locking,
+            busy=_unavailable(f"{subject} could not be locked in {locking.attempts}", free("it")),
+        ),
+        replaced=_unavailable(
+            f"{subject} was replaced by another table while its lock was waited for",
+            "run it again: nothing was changed",
         ),
     )
 
 
-def _lock_those(query: str, mode: str) -> str:
+def in_attempts(work: str, locking: Locking, *, busy: str, given_up_on: str = "") -> str:
+    """`work`, tried until it gets its locks, or else `busy`. It is left alone on the conditions `given_up_on`.
+
+    The timeout is set within the attempt, so that it holds where the block has committed before.
+    """
+    return assemble(
+        """
+        FOR attempt IN 0..{{retries}} LOOP
+          BEGIN
+            PERFORM set_config('lock_timeout', '{{timeout}}ms', true);
+            {{work}}
+            EXIT;
+          EXCEPTION
+            {{given_up_on}}
+            WHEN lock_not_available THEN
+              IF attempt = {{retries}} THEN
+                {{busy}}
+              END IF;
+              PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 10) * (0.5 + random()));
+          END;
+        END LOOP;
+        """,
+        timeout=str(locking.timeout_ms),
+        retries=str(locking.retries),
+        work=work,
+        given_up_on=f"WHEN {given_up_on} THEN\n  EXIT;" if given_up_on else "",
+        busy=busy,
+    )
+
+
+def _lock_those(query: str) -> str:
     return assemble(
         """
         DECLARE
           other text;
+          their_mode text;
         BEGIN
-          FOR other IN {{query}} LOOP
-            EXECUTE format('LOCK TABLE %s IN {{mode}} MODE', other);
+          FOR other, their_mode IN {{query}} LOOP
+            EXECUTE format('LOCK TABLE %s IN %s MODE', other, their_mode);
           END LOOP;
         END;
         """,
         query=query,
-        mode=mode,
     )
 
 
-_FREE_THE_LOCK = (
-    "end the sessions that hold it (pg_locks, pg_blocking_pids), or raise tsmigrate.lock_timeout or "
-    "tsmigrate.lock_retries (-x or alembic.ini)"
-)
+def _unavailable(message: str, mend: str) -> str:
+    """End the block with PostgreSQL's own code for a lock that is not to be had: the caller may come again."""
+    return (
+        f"RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE = {literal(message)}, HINT = {literal(mend)};"
+    )
+
+
+def free(held: str) -> str:
+    """The mend where locks are not to be had on what is `held`."""
+    return (
+        f"end the sessions that hold {held} (pg_locks, pg_blocking_pids), or raise tsmigrate.lock_timeout or "
+        "tsmigrate.lock_retries (-x or alembic.ini)"
+    )

@@ -35,21 +35,62 @@ def remember(key: Key, definition: str) -> str:
     """Write the row; `definition` is an expression of type jsonb."""
     return assemble(
         """
-        IF to_regclass('tsmigrate.undo') IS NULL THEN
-          CREATE SCHEMA IF NOT EXISTS tsmigrate;
-          COMMENT ON SCHEMA tsmigrate IS 'What tsmigrate needs to take its steps back; goes with its last row';
-          CREATE TABLE tsmigrate.undo (
-            revision text NOT NULL, operation text NOT NULL, subject text NOT NULL, definition jsonb NOT NULL,
-            PRIMARY KEY (revision, operation, subject)
-          );
-        END IF;
+        {{table}}
         INSERT INTO tsmigrate.undo (revision, operation, subject, definition)
         VALUES ({{revision}}, {{operation}}, {{subject}}, {{definition}});
         """,
+        table=_TABLE,
         revision=literal(key.revision),
         operation=literal(key.operation),
         subject=literal(key.subject),
         definition=definition,
+    )
+
+
+def keep(key: Key, definition: str) -> str:
+    """Write the row, over the one that is there: an operation that commits on its way keeps its state in it."""
+    return assemble(
+        """
+        {{table}}
+        INSERT INTO tsmigrate.undo (revision, operation, subject, definition)
+        VALUES ({{revision}}, {{operation}}, {{subject}}, {{definition}})
+        ON CONFLICT (revision, operation, subject) DO UPDATE SET definition = EXCLUDED.definition;
+        """,
+        table=_TABLE,
+        revision=literal(key.revision),
+        operation=literal(key.operation),
+        subject=literal(key.subject),
+        definition=definition,
+    )
+
+
+_TABLE = """\
+IF to_regclass('tsmigrate.undo') IS NULL THEN
+  CREATE SCHEMA IF NOT EXISTS tsmigrate;
+  COMMENT ON SCHEMA tsmigrate IS 'What tsmigrate needs to take its steps back; goes with its last row';
+  CREATE TABLE tsmigrate.undo (
+    revision text NOT NULL, operation text NOT NULL, subject text NOT NULL, definition jsonb NOT NULL,
+    PRIMARY KEY (revision, operation, subject)
+  );
+END IF;"""
+
+
+def amend(key: Key, addition: str) -> str:
+    """Add to the row; `addition` is an expression of type jsonb, an object."""
+    return f"UPDATE tsmigrate.undo SET definition = definition || {addition} WHERE {key.condition};"
+
+
+def look(key: Key, variable: str) -> str:
+    """Read the row into `variable` (jsonb), NULL where there is none, and leave it."""
+    return assemble(
+        """
+        {{variable}} := NULL;
+        IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
+          SELECT definition INTO {{variable}} FROM tsmigrate.undo WHERE {{condition}};
+        END IF;
+        """,
+        variable=variable,
+        condition=key.condition,
     )
 
 

@@ -6,11 +6,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import Connection, create_engine
 
 from convert_support import Session
+from support import Take
 from tsmigrate.catalog.snapshot import Snapshot
-from tsmigrate.sandbox import engines
 from tsmigrate.sandbox.engines import Engine
 from tsmigrate.url import DatabaseUrl
 
@@ -35,36 +34,19 @@ def owner(session: Session) -> Iterator[Session]:
 
 
 @pytest.fixture
-def other_connection(database: DatabaseUrl) -> Iterator[Connection]:
-    engine = create_engine(database.url)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
+def take(database: DatabaseUrl, take: Take) -> Callable[[], Snapshot]:
+    """Of the test's database."""
+    return lambda: take(database)
 
 
 @pytest.fixture
-def own_engine(session: Session) -> Engine:
-    """The programs of the server's own major version."""
-    major = int(session.value("SHOW server_version_num")) // 10000
-    for engine in engines.found():
-        if engine.postgres.major == major:
-            return engine
-    pytest.skip(f"no programs of PostgreSQL {major} are installed here")
-
-
-@pytest.fixture
-def take(database: DatabaseUrl, own_engine: Engine) -> Callable[[], Snapshot]:
-    return lambda: Snapshot.take(database, own_engine.program("pg_dump"))
-
-
-@pytest.fixture
-def psql(database: DatabaseUrl, own_engine: Engine) -> Callable[..., subprocess.CompletedProcess[str]]:
+def psql(database: DatabaseUrl, programs: Engine) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(script: str, **variables: object) -> subprocess.CompletedProcess[str]:
         url = database.url
         given = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
         address = f"host={url.query['host']} port={url.query['port']} user={url.username} dbname={url.database}"
         return subprocess.run(
-            [own_engine.program("psql"), "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction", *given, "-d", address],
+            [programs.program("psql"), "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction", *given, "-d", address],
             input=script,
             capture_output=True,
             text=True,

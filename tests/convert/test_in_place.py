@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from convert_support import Session, block
+from convert_support import Session, block, plain
 from tsmigrate import connect
 from tsmigrate.catalog import checksum
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.snapshot import Snapshot
-from tsmigrate.convert.blocks import MISMATCH, Locking
+from tsmigrate.convert.blocks import MISMATCH
 from tsmigrate.convert.in_place import HashDimension
+from tsmigrate.convert.preflight import Request, checks, examine
+from tsmigrate.convert.preflight.check import Said
 from tsmigrate.errors import UsageError
-from tsmigrate.plpgsql import REFUSED
+from tsmigrate.plpgsql import REFUSED, Locking
 from tsmigrate.sql import raw
 
 READINGS = """
@@ -99,12 +101,14 @@ def test_a_hash_dimension_and_a_now_function_are_set(session: Session) -> None:
 
 def test_the_callers_settings_come_back(session: Session) -> None:
     session.run(READINGS)
+    every = raw("SELECT name, setting FROM pg_settings WHERE name NOT LIKE 'plpgsql.%' ORDER BY name")
     with connect.connection(session.database) as connection:
         connection.execute(raw("SET LOCAL search_path = public; SET LOCAL lock_timeout = '7s'"))
-        connection.execute(raw("SET LOCAL TimeZone = 'Asia/Tokyo'"))
-        connection.execute(raw(block()))
-        shown = [connection.execute(raw(f"SHOW {n}")).scalar() for n in ("search_path", "lock_timeout", "TimeZone")]
-        assert shown == ["public", "7s", "Asia/Tokyo"]
+        connection.execute(raw("SET LOCAL TimeZone = 'Asia/Tokyo'; SET LOCAL maintenance_work_mem = '1MB'"))
+        before = connection.execute(every).all()
+        for statement in (block(), plain()):
+            connection.execute(raw(statement))
+            assert connection.execute(every).all() == before
 
 
 # Traps: each loses or alters rows, or does what nobody asked for, with the plain call.
@@ -114,6 +118,10 @@ TRAPS = {
                              ALTER TABLE readings DISABLE TRIGGER t""",
     "a replica trigger": """CREATE TRIGGER t BEFORE INSERT ON readings FOR EACH ROW EXECUTE FUNCTION forget();
                             ALTER TABLE readings ENABLE REPLICA TRIGGER t""",
+    "an always enabled trigger": """CREATE TRIGGER t BEFORE INSERT ON readings FOR EACH ROW EXECUTE FUNCTION swallow();
+                                    ALTER TABLE readings ENABLE ALWAYS TRIGGER t""",
+    "a constraint trigger": """CREATE CONSTRAINT TRIGGER t AFTER INSERT ON readings DEFERRABLE INITIALLY DEFERRED
+                               FOR EACH ROW EXECUTE FUNCTION hear()""",
     "an AFTER row trigger": "CREATE TRIGGER t AFTER INSERT ON readings FOR EACH ROW EXECUTE FUNCTION hear()",
     "a TRUNCATE trigger": "CREATE TRIGGER t BEFORE TRUNCATE ON readings FOR EACH STATEMENT EXECUTE FUNCTION hear()",
 }
@@ -137,6 +145,45 @@ def test_our_call_is_not(session: Session, trap: str) -> None:
     session.run(block())
     assert rows_of(session) == before
     assert session.value("SELECT count(*) FROM heard") == 0
+
+
+# Keys that the plain call accepts, and holds within each chunk only: what should be refused is not.
+UNKEPT = {
+    "time is only included in the key": (
+        "CREATE TABLE readings (id int, ts timestamptz NOT NULL, UNIQUE (id) INCLUDE (ts))",
+        "the unique constraint readings_id_ts_key does not hold ts among its key columns",
+    ),
+    "time is compared by another operator": (
+        """CREATE EXTENSION btree_gist; CREATE TABLE readings (id int, ts timestamptz NOT NULL,
+           EXCLUDE USING gist (id WITH =, ts WITH <>))""",
+        "the exclusion constraint readings_id_ts_excl compares ts with <>",
+    ),
+}
+
+
+@pytest.mark.parametrize("trap", UNKEPT)
+def test_a_key_that_would_no_longer_hold_is_refused(session: Session, trap: str) -> None:
+    table, reason = UNKEPT[trap]
+    row, far_away = (f"INSERT INTO readings VALUES (1, '{day}')" for day in ("2026-01-01", "2029-01-01"))
+    session.run(table, row)
+    assert session.attempt(far_away).code in {"23505", "23P01"}
+    outcome = session.attempt(block())
+    assert (outcome.code, reason in outcome.message) == (REFUSED, True), outcome
+    assert session.attempt(far_away).code in {"23505", "23P01"}
+    session.run(PLAIN_CALL, far_away)  # what the refusal is worth
+
+
+def test_a_trigger_that_asks_for_its_table_is_warned_of(session: Session) -> None:
+    session.run(
+        READINGS,
+        """CREATE FUNCTION name_it() RETURNS trigger LANGUAGE plpgsql AS
+           'BEGIN INSERT INTO public.heard VALUES (TG_TABLE_NAME); RETURN NEW; END';
+           CREATE TRIGGER named AFTER INSERT ON readings FOR EACH ROW EXECUTE FUNCTION name_it()""",
+    )
+    notices = session.run(block()).notices
+    assert any("the row trigger named reads TG_TABLE_NAME or its like" in notice for notice in notices), notices
+    session.run("INSERT INTO readings (ts) VALUES ('2030-01-01')")
+    assert session.value("SELECT what FROM heard").startswith("_hyper_")  # what the warning is worth
 
 
 @pytest.mark.parametrize("trap", ["a disabled trigger", "a replica trigger"])
@@ -224,6 +271,13 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], list[str], str]] = {
         ["it is a hypertable already, on ts"],
         "set_chunk_interval",
     ),
+    "a hypertable with chunks": (
+        "CREATE TABLE readings (ts date); SELECT create_hypertable('readings', 'ts');"
+        "INSERT INTO readings VALUES ('2026-01-01'), ('2026-02-01')",
+        {},
+        ["it is a hypertable already, on ts"],
+        "set_chunk_interval",
+    ),
     "keys without time": (
         """CREATE TABLE readings (id int PRIMARY KEY, ts date, x int, UNIQUE (id, x) INCLUDE (ts));
            CREATE UNIQUE INDEX bare ON readings (x, (ts + 1)) INCLUDE (ts)""",
@@ -263,7 +317,7 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], list[str], str]] = {
         """CREATE TABLE readings (id int, ts date, PRIMARY KEY (id, ts), up int, uts date,
                CONSTRAINT own FOREIGN KEY (up, uts) REFERENCES readings);
            CREATE TABLE child (id int, ts date, CONSTRAINT far FOREIGN KEY (id, ts) REFERENCES readings);
-           INSERT INTO readings VALUES (1, '2026-01-01')""",
+           ALTER TABLE child DISABLE TRIGGER ALL; INSERT INTO readings VALUES (1, '2026-01-01')""",
         {},
         ["its foreign key own points at itself", "the foreign key far of child points at it"],
         "drop_foreign_key_to",
@@ -321,6 +375,21 @@ def test_a_refusal_says_every_reason_and_changes_nothing(session: Session, take:
     assert outcome.message.count("\n- ") == len(reasons)
     assert mend in outcome.hint
     assert take() == before
+
+
+@pytest.mark.parametrize("what", [what for what in REFUSALS if not {*REFUSALS[what][1]} - {"interval"}])
+def test_the_preflight_tells_the_same_reasons_and_mends(session: Session, what: str) -> None:
+    given, asked, _, _ = REFUSALS[what]
+    if given:
+        session.run(given)
+    outcome = session.attempt(block(**asked))
+    interval = asked.get("interval", "1 day")
+    with connect.connection(session.database) as connection:
+        findings = examine(connection, Request("readings", "ts", interval)).findings
+    refused = {check.name for check in checks() if check.said is Said.REFUSED}
+    told = [finding for finding in findings if finding.check in refused]
+    assert {f"- {finding.seen}" for finding in told} == set(outcome.message.splitlines()[1:])
+    assert {finding.mend for finding in told} == set(outcome.hint.splitlines())
 
 
 def test_a_database_without_the_extension_is_refused(plain_database: Any) -> None:
@@ -417,25 +486,48 @@ def test_a_connection_that_dies_on_the_way_leaves_the_table_as_it_was(session: S
     assert (rows_of(session), take()) == (rows, before)
 
 
-def test_a_busy_table_is_tried_again_and_then_said_to_be_busy(session: Session, other_connection: Connection) -> None:
+def test_a_busy_table_is_tried_again_and_then_said_to_be_busy(session: Session, connection: Connection) -> None:
     session.run(READINGS)
-    other_connection.execute(raw("SELECT count(*) FROM readings"))
+    connection.execute(raw("SELECT count(*) FROM readings"))
     outcome = session.attempt(block(locking=Locking(timeout_ms=50, retries=2)))
     assert outcome.code == "55P03"
-    assert "at each of 3 tries of 50 ms" in outcome.message
+    assert '"readings" could not be locked in 3 attempts of 50 ms' in outcome.message
     assert "lock_timeout" in outcome.hint
-    other_connection.rollback()
+    connection.rollback()
     session.run(block())
 
 
-def test_a_lock_that_is_let_go_in_time_is_no_trouble(session: Session, other_connection: Connection) -> None:
+def test_a_lock_that_is_let_go_in_time_is_no_trouble(session: Session, connection: Connection) -> None:
     session.run(READINGS)
-    other_connection.execute(raw("SELECT count(*) FROM readings"))
-    timer = threading.Timer(0.5, other_connection.rollback)
+    connection.execute(raw("SELECT count(*) FROM readings"))
+    timer = threading.Timer(0.5, connection.rollback)
     timer.start()
     session.run(block(locking=Locking(timeout_ms=100, retries=8)))
     timer.join()
     assert session.value(IS_HYPERTABLE) == 1
+
+
+def test_a_table_put_in_its_place_meanwhile_is_not_converted(session: Session, connection: Connection) -> None:
+    session.run(READINGS)
+    connection.execute(raw("ALTER TABLE readings RENAME TO former; CREATE TABLE readings (ts date)"))
+    timer = threading.Timer(0.5, connection.commit)
+    timer.start()
+    outcome = session.attempt(block(locking=Locking(timeout_ms=5_000, retries=0)))
+    timer.join()
+    assert (outcome.code, "was replaced by another table" in outcome.message) == ("55P03", True), outcome
+    assert session.value(IS_HYPERTABLE) == 0
+
+
+def test_tables_tied_by_foreign_keys_are_locked_too_or_none(session: Session, connection: Connection) -> None:
+    session.run(
+        "CREATE TABLE site (id int PRIMARY KEY)",
+        "CREATE TABLE readings (ts date, site int REFERENCES site)",
+    )
+    connection.execute(raw("INSERT INTO site VALUES (1)"))
+    outcome = session.attempt(block(locking=Locking(timeout_ms=50, retries=1)))
+    assert (outcome.code, "in 2 attempts" in outcome.message) == ("55P03", True), outcome
+    connection.rollback()
+    session.run(block())
 
 
 def test_pending_deferred_checks_do_not_stand_in_the_way(session: Session) -> None:

@@ -293,9 +293,9 @@ def test_a_connection_that_dies_on_the_way_leaves_the_hypertable(session: Sessio
     assert rows_and_sequences(session, Relation("public", "readings")) == rows
 
 
-def test_a_busy_hypertable_is_said_to_be_busy(session: Session, other_connection: Connection) -> None:
+def test_a_busy_hypertable_is_said_to_be_busy(session: Session, connection: Connection) -> None:
     session.run(KEYED, block())
-    other_connection.execute(raw("SELECT count(*) FROM readings"))
+    connection.execute(raw("SELECT count(*) FROM readings"))
     assert session.attempt(plain()).code == "55P03"
 
 

@@ -59,7 +59,7 @@ class Switchboard:
 
     def psql(self, script: str) -> None:
         """Run `script` as a DBA would."""
-        self._run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self._libpq_url(), script=script)
+        self._run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self._libpq_url(), "-f", "-", script=script)
 
     def _config(self, printed: StringIO | None = None) -> Config:
         given = Namespace(x=[f"url={self.database.full}"])

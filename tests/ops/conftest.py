@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from alembic.operations import Operations
 from sqlalchemy import Connection
 
 import tsmigrate.ops  # noqa: F401 - makes the operations available as op.…
-from support import Take
-from tsmigrate import connect
+from support import Take, TestServer
+from tsmigrate import connect, sandbox
+from tsmigrate.capability import Edition
 from tsmigrate.catalog.snapshot import Snapshot, difference
 from tsmigrate.sql import raw
 from tsmigrate.url import DatabaseUrl
@@ -31,9 +32,9 @@ class Migration:
     def run(self, step: Step) -> None:
         """`step` in a transaction of its own, as a revision has it."""
         with connect.connection(self.database) as connection:
-            with Operations.context(MigrationContext.configure(connection, opts=OPTIONS)):
+            context = MigrationContext.configure(connection, opts=OPTIONS)
+            with Operations.context(context), context.begin_transaction(_per_migration=True):
                 step()
-            connection.commit()
 
     def sql(self, step: Step) -> str:
         """What `--sql` prints for `step`."""
@@ -43,7 +44,7 @@ class Migration:
             dialect_opts={"paramstyle": "named"},
             opts={**OPTIONS, "as_sql": True, "output_buffer": _Buffer(printed)},
         )
-        with Operations.context(context):
+        with Operations.context(context), context.begin_transaction(_per_migration=True):
             step()
         return "".join(printed)
 
@@ -101,3 +102,28 @@ def plain(plain_database: DatabaseUrl, take: Take) -> Migration:
 def migration(database: DatabaseUrl, take: Take) -> Migration:
     """On a database with the extension."""
     return Migration(database, take)
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What alembic.ini and `-x` would say, without `tsmigrate.` before the names."""
+    values: dict[str, str] = {}
+    monkeypatch.setattr("tsmigrate.ops.run._setting", values.get)
+    return values
+
+
+@pytest.fixture
+def few_locks(edition: Edition, server: TestServer, take: Take) -> Iterator[Migration]:
+    """On a server whose lock table has room for 200 locks, and some to spare."""
+    name = f"few-locks-{edition}"
+    settings = {
+        "max_connections": "20",
+        "max_locks_per_transaction": "10",
+        "max_prepared_transactions": "0",
+        "timescaledb.max_background_workers": "0",
+    }
+    small = TestServer.at(sandbox.up(name, edition=edition, settings=settings).url)
+    migration = Migration(small.database("sandbox"), take)
+    migration.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+    yield migration
+    sandbox.down(name)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sysconfig
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
 
 from tsmigrate import connect
 from tsmigrate.url import DatabaseUrl
@@ -49,3 +53,14 @@ def test_a_database_that_cannot_be_had_is_told_without_a_traceback(url: str) -> 
     assert "mend: " in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     assert "hidden" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("whole_engine", [False, True], ids=["connection", "engine"])
+def test_a_connection_that_a_program_hands_over_comes_first(plain_database: DatabaseUrl, whole_engine: bool) -> None:
+    config = Config(ROOT / "alembic.ini", cmd_opts=Namespace(x=["url=postgresql://127.0.0.1:1/nowhere"]))
+    engine = create_engine(plain_database.url)
+    with engine.connect() as connection:
+        config.attributes["connection"] = engine if whole_engine else connection
+        command.upgrade(config, "0001")
+        assert connection.dialect.has_table(connection, "profiles", schema="sms")
+    engine.dispose()

@@ -9,7 +9,8 @@ from alembic import op
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.keys import NarrowPrimaryKey, WidenPrimaryKey, WidenUniqueConstraint
+from tsmigrate.ops.primary_key import NarrowPrimaryKey, WidenPrimaryKey
+from tsmigrate.ops.unique_constraint import WidenUniqueConstraint
 
 revision, down_revision = "keys", None
 

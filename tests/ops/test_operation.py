@@ -51,14 +51,14 @@ def test_an_environment_without_a_transaction_per_revision_is_refused(migration:
 
 def test_a_lock_that_is_held_is_waited_for_in_attempts(migration: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     hold(migration, seconds=1.0)
-    monkeypatch.setattr("tsmigrate.ops.operation.LOCK_TIMEOUT_MS", 100)
+    monkeypatch.setattr("tsmigrate.ops.run.LOCK_TIMEOUT_MS", 100)
     migration.run(lambda: op.set_chunk_interval("r", "1 day"))
 
 
 def test_a_lock_that_stays_held_is_refused_with_what_to_do(migration: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     holder = hold(migration, seconds=2.0)
-    monkeypatch.setattr("tsmigrate.ops.operation.LOCK_TIMEOUT_MS", 50)
-    monkeypatch.setattr("tsmigrate.ops.operation.LOCK_RETRIES", 1)
+    monkeypatch.setattr("tsmigrate.ops.run.LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr("tsmigrate.ops.run.LOCK_RETRIES", 1)
     with pytest.raises(DBAPIError, match='"r" could not be locked in 2 attempts of 50 ms') as refused:
         migration.run(lambda: op.set_chunk_interval("r", "1 day"))
     assert "tsmigrate.lock_timeout" in str(refused.value.orig)

@@ -222,6 +222,28 @@ def test_a_damaged_record_is_named_and_nothing_is_deleted(running: Sandbox) -> N
     assert cluster.running_pid(running)
 
 
+def test_status_and_down_name_what_they_cannot_read_and_see_to_the_others(
+    running: Sandbox, state: Path, tsmigrate: Run
+) -> None:
+    damaged = state / "sandboxes" / "damaged" / "sandbox.json"
+    foreign = state / "sandboxes" / "foreign" / "PG_VERSION"
+    for file, content in ((damaged, "{"), (foreign, "17")):
+        file.parent.mkdir()
+        file.write_text(content)
+    told = tsmigrate("sandbox", "status")
+    assert told.returncode == 1
+    assert "default  running" in told.stdout
+    assert f"damaged  cannot be read: {damaged} is damaged\n  mend: end the server" in told.stderr
+    assert "foreign  cannot be read: " in told.stderr
+    document = json.loads(tsmigrate("sandbox", "status", "--format", "json").stdout)
+    assert [each["check"] for each in document["findings"]] == ["damaged", "foreign"]
+    ended = tsmigrate("sandbox", "down", "--all")
+    assert ended.returncode == 3
+    assert 'sandbox "default" removed' in ended.stderr
+    assert f"{damaged} is damaged" in ended.stderr
+    assert damaged.exists() and foreign.exists()
+
+
 def test_a_record_of_another_version_is_still_a_sandbox_of_ours(running: Sandbox, state: Path) -> None:
     path = running.folder / "sandbox.json"
     record = json.loads(path.read_text())

@@ -65,3 +65,53 @@ def test_the_sample_is_the_first_the_middle_and_the_last_statement() -> None:
     assert points(Crash.SAMPLE, 2) == [1, 2]
     assert points(Crash.SAMPLE, 0) == points(Crash.NONE, 9) == []
     assert points(Crash.ALL, 3) == [1, 2, 3]
+
+
+def test_rows_that_a_rerun_changes_a_second_time_are_found(project: Project, rehearse: Rehearse) -> None:
+    project.revision("a1", "CREATE TABLE t (a int)", "DROP TABLE t")
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("UPDATE t SET a = a + 1")
+        op.execute("SELECT 1")
+    """
+    project.revision("b2", up, "UPDATE t SET a = a", after="a1")
+    (finding,) = rehearse(crash=Crash.ALL).differences
+    assert finding.seen == "cut off after statement 1 of 2 and run again, the upgrade gives other rows"
+
+
+COMMITS_INSIDE = """
+with op.get_context().autocommit_block():
+    op.execute('''
+    DO $$ BEGIN
+      WHILE EXISTS (SELECT FROM t WHERE filled IS NULL) LOOP
+        UPDATE t SET filled = 1 WHERE ctid IN (SELECT ctid FROM t WHERE filled IS NULL LIMIT 2);
+        COMMIT;
+      END LOOP;
+    END $$
+    ''')
+    op.execute("SELECT 1")
+"""
+
+
+def test_a_block_that_commits_inside_is_finished_by_a_rerun(project: Project, rehearse: Rehearse) -> None:
+    project.revision("a1", "CREATE TABLE t (a int NOT NULL, filled int)", "DROP TABLE t")
+    project.revision("b2", COMMITS_INSIDE, "", after="a1")
+    report = rehearse(crash=Crash.ALL)
+    assert report.differences == ()
+
+
+def test_an_index_that_is_built_concurrently_passes(project: Project, rehearse: Rehearse) -> None:
+    project.revision("a1", "CREATE TABLE t (a int)", "DROP TABLE t")
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS t_a")
+        op.execute("CREATE INDEX CONCURRENTLY t_a ON t (a)")
+    """
+    down = """
+    with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS t_a")
+    """
+    project.revision("b2", up, down, after="a1")
+    report = rehearse(crash=Crash.ALL)
+    assert report.differences == ()
+    assert [finding.check for finding in told(report, Severity.OK)] == ["a1", "b2", "base"]

@@ -45,6 +45,12 @@ SELECT object, CASE dimension_type
     ELSE format('dimension %s: %I %s in %s partitions', dimension_number, column_name, column_type, num_partitions) END
 FROM holder JOIN timescaledb_information.dimensions ON (hypertable_schema, hypertable_name) = (schema, name)
 """
+# No view shows where chunks go.
+_CHUNKS = r"""
+SELECT object, format('chunks in the schema %I', associated_schema_name)
+FROM holder JOIN _timescaledb_catalog.hypertable h ON (h.schema_name, h.table_name) = (schema, name)
+WHERE associated_schema_name NOT LIKE '\_timescaledb%'
+"""
 _TABLESPACES = "SELECT object, 'tablespaces: ' || tablespaces FROM holder WHERE tablespaces IS NOT NULL"
 
 # The view also lists hypertables without a columnstore. Sparse indexes (2.22 on) are read by to_jsonb because older
@@ -59,9 +65,13 @@ FROM holder JOIN timescaledb_information.hypertable_columnstore_settings s
 WHERE columnstore
 """
 
-# An aggregate's indexes belong to the hypertable behind it, whose schema pg_dump leaves out.
-_AGGREGATE_INDEXES = """
-SELECT object, indexdef FROM holder JOIN pg_indexes ON (schemaname, tablename) = (schema, name)
+# An aggregate's indexes belong to the hypertable behind it, whose schema pg_dump leaves out. A name made from that
+# hypertable's is left out: where it is cut at 63 bytes depends on the number in it.
+_AGGREGATE_INDEXES = r"""
+SELECT object, CASE WHEN indexname !~ '^_materialized_hypertable_\d+_' THEN indexdef
+                    ELSE replace(indexdef, 'INDEX ' || quote_ident(indexname) || ' ON ', 'INDEX ON ') END
+               || coalesce(E'\ncomment: ' || obj_description(format('%I.%I', schemaname, indexname)::regclass), '')
+FROM holder JOIN pg_indexes ON (schemaname, tablename) = (schema, name)
 WHERE object LIKE 'continuous aggregate %'
 """
 
@@ -72,14 +82,16 @@ FROM holder JOIN _timescaledb_catalog.hypertable h ON (h.schema_name, h.table_na
 JOIN _timescaledb_catalog.chunk_column_stats s ON s.hypertable_id = h.id
 """
 
-# Jobs below 1000 are the extension's own. Up to 2.2x the view names the hypertable behind an aggregate.
+# Jobs below 1000 are the extension's own. The view has no time zone, and up to 2.2x it names the hypertable behind an
+# aggregate.
 _JOBS = r"""
 SELECT format('job %I.%I', proc_schema, proc_name)
        || coalesce(' on ' || quote_ident(coalesce(view_schema, j.hypertable_schema))
                    || '.' || quote_ident(coalesce(view_name, j.hypertable_name)), ''),
        format(E'%s\nevery %s%s%s, as %I\nat most %s a run, %s retries, %s apart',
               regexp_replace(application_name, ' \[\d+\]$', ''), schedule_interval,
-              CASE WHEN fixed_schedule THEN ', on a fixed schedule' ELSE '' END,
+              CASE WHEN fixed_schedule THEN ', on a fixed schedule' ELSE '' END
+              || coalesce(' of ' || (SELECT b.timezone FROM _timescaledb_config.bgw_job b WHERE b.id = job_id), ''),
               CASE WHEN scheduled THEN '' ELSE ', paused' END, owner, max_runtime, max_retries, retry_period)
        || coalesce(E'\nchecked by ' || quote_ident(check_schema) || '.' || quote_ident(check_name), '')
        || coalesce(E'\nconfig ' || config::text, '')
@@ -88,7 +100,7 @@ LEFT JOIN timescaledb_information.continuous_aggregates a
   ON (materialization_hypertable_schema, materialization_hypertable_name) = (j.hypertable_schema, j.hypertable_name)
 WHERE job_id >= 1000
 """
-_FACTS = (_AGGREGATES, _DIMENSIONS, _TABLESPACES, _COLUMNSTORE, _AGGREGATE_INDEXES, _SKIPPING, _JOBS)
+_FACTS = (_AGGREGATES, _DIMENSIONS, _CHUNKS, _TABLESPACES, _COLUMNSTORE, _AGGREGATE_INDEXES, _SKIPPING, _JOBS)
 
 
 def timescale_text(connection: Connection) -> str:

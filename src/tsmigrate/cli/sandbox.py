@@ -68,24 +68,34 @@ def down(
     name: Name = DEFAULT,
     everything: Annotated[bool, typer.Option("--all", help="All of your sandboxes.")] = False,
 ) -> None:
-    """Stop a sandbox and delete all of it."""
+    """Stop a sandbox and delete all of it.
+
+    What cannot be read as a sandbox of yours is named and left alone; the exit code is then 3.
+    """
     from tsmigrate import sandbox
+    from tsmigrate.errors import SandboxError
 
     names = [found.sandbox.name for found in sandbox.every()] if everything else [name]
     for each in names:
         removed = sandbox.down(each)
         print(f'sandbox "{each}" {"removed" if removed else "was not there"}', file=sys.stderr)
+    if everything and _tell_unreadable():
+        raise typer.Exit(SandboxError.exit_code)
 
 
 @group.command()
 def status(output: OutputFormat = Format.TEXT) -> None:
-    """List your sandboxes."""
+    """List your sandboxes. Exit code 1: there is what cannot be read as one, and it is named."""
     from tsmigrate import sandbox
     from tsmigrate.cli.terminal import print_json
+    from tsmigrate.finding import Finding, Severity, exit_code, report
 
     found = sandbox.every()
+    findings = [
+        Finding(name, Severity.WARNING, error.message, mend=error.mend) for name, error in sandbox.unreadable().items()
+    ]
     if output is Format.JSON:
-        print_json({"version": 1, "command": "sandbox status", "findings": [], "summary": {"sandboxes": [
+        print_json(report("sandbox status", findings, {"sandboxes": [
             {
                 "name": each.sandbox.name,
                 "running": each.running,
@@ -97,14 +107,16 @@ def status(output: OutputFormat = Format.TEXT) -> None:
                 "tcp": each.sandbox.tcp,
             }
             for each in found
-        ]}})  # fmt: skip
-        return
-    if not found:
+        ]}))  # fmt: skip
+        raise typer.Exit(exit_code(findings))
+    if not found and not findings:
         print("no sandbox; start one: tsmigrate sandbox up", file=sys.stderr)
     for each in found:
         state = f"running, process {each.pid}" if each.running else "stopped"
         made = f"PostgreSQL {each.sandbox.postgres}, TimescaleDB {each.sandbox.timescaledb} {each.sandbox.edition}"
         print(f"{each.sandbox.name}  {state}\n  {made}\n  {each.sandbox.url}")
+    _tell_unreadable()
+    raise typer.Exit(exit_code(findings))
 
 
 @group.command()
@@ -201,3 +213,13 @@ def _setting(assignment: str) -> tuple[str, str]:
 def _tell_passfile(running: Sandbox, tcp: bool) -> None:
     if tcp:
         print(f"the password is in {running.passfile}", file=sys.stderr)
+
+
+def _tell_unreadable() -> bool:
+    """Whether there was anything to tell."""
+    from tsmigrate import sandbox
+
+    found = sandbox.unreadable()
+    for name, error in found.items():
+        print(f"{name}  cannot be read: {error.message}\n  mend: {error.mend}", file=sys.stderr)
+    return bool(found)

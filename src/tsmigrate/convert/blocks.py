@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 
 from tsmigrate.catalog.checksum import HASHED_AS_THEY_ARE
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.session import FIXED
-from tsmigrate.errors import UsageError
-from tsmigrate.plpgsql import REFUSED, as_do, fill
+from tsmigrate.plpgsql import REFUSED, Locking, as_do, assemble, fill, lock
 from tsmigrate.sql import identifier, literal
 
 MISMATCH = "TSM02"
 """The SQLSTATE of a move after which rows or definitions differ: it is rolled back."""
 
 
-@dataclass(frozen=True)
-class Locking:
-    """How long to wait for a lock, and how often to try again."""
-
-    timeout_ms: int = 5_000
-    retries: int = 5
-
-    def __post_init__(self) -> None:
-        if self.timeout_ms < 1 or self.retries < 0:
-            raise UsageError(
-                f"a lock timeout of {self.timeout_ms} ms with {self.retries} retries makes no sense",
-                mend="the timeout is at least 1 ms (0 would wait for ever), the retries at least 0",
-            )
-
-
 def name(relation: Relation | str) -> str:
     """How SQL names it: a plain string is one name, which the search_path finds."""
     return str(relation) if isinstance(relation, Relation) else identifier(relation)
+
+
+def locked(relation: Relation | str, locking: Locking, *, tied: str = "'SHARE ROW EXCLUSIVE'") -> str:
+    """Lock the table for a rewrite, and those that foreign keys tie to it in the mode `tied`, an expression."""
+    table = literal(name(relation))
+    return lock(
+        name(relation),
+        "ACCESS EXCLUSIVE",
+        locking,
+        and_those=assemble(_TIED, table=table, mode=assemble(tied, table=table)),
+    )
+
+
+_TIED = """\
+SELECT tied::regclass::text, {{mode}}
+  FROM (SELECT CASE {{table}}::regclass WHEN conrelid THEN confrelid ELSE conrelid END FROM pg_constraint
+         WHERE contype = 'f' AND conparentid = 0 AND {{table}}::regclass IN (conrelid, confrelid)) AS f (tied)
+ WHERE tied <> {{table}}::regclass AND has_table_privilege(tied, 'UPDATE')
+ GROUP BY tied
+ ORDER BY 1"""
 
 
 def do_block(piece: str, **values: str) -> str:
@@ -47,6 +50,11 @@ def do_block(piece: str, **values: str) -> str:
         "fixed_values": _array(list(FIXED.values()), "text[]"),
     }
     return as_do(_expanded(piece, common | values))
+
+
+def piece(called: str) -> str:
+    """A piece that needs no values, for a query of its own."""
+    return _expanded(called, {})
 
 
 def _expanded(piece: str, values: Mapping[str, str]) -> str:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from tsmigrate import undo
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.convert.blocks import Locking, do_block, name
+from tsmigrate.convert import preflight
+from tsmigrate.convert.blocks import do_block, locked, name
+from tsmigrate.plpgsql import Locking
 from tsmigrate.sql import identifier, literal
 
 
@@ -31,13 +33,14 @@ class HypertableRequest:
     locking: Locking = field(default_factory=Locking)
 
 
-def hypertable(request: HypertableRequest) -> str:
+def hypertable(request: HypertableRequest, **instead: str) -> str:
     """The block that makes the table a hypertable.
 
     It refuses before any change, with all reasons at once (SQLSTATE `plpgsql.REFUSED`); it counts and checksums the
     rows before and after, and takes everything back where they differ (`blocks.MISMATCH`). Triggers do not see the rows
     move and have their enabled state afterwards; disabled ones stay off the hypertable, because a chunk made later
     would enable them, and wait in `tsmigrate.undo` for `revert.plain_table`, with what else only plain tables have.
+    Keys, indexes and foreign keys are away while the rows move. `instead` replaces pieces of `sql/`, for measurements.
     """
     spread = request.hash_dimension
     return do_block(
@@ -53,10 +56,18 @@ def hypertable(request: HypertableRequest) -> str:
         integer_now="NULL" if request.integer_now is None else literal(name(request.integer_now)),
         migrate_data=_boolean(request.migrate_data),
         default_indexes=_boolean(request.default_indexes),
-        lock_timeout=literal(str(request.locking.timeout_ms)),
-        lock_retries=str(request.locking.retries),
-        remember=undo.remember(request.key, "remembered"),
+        refusals=preflight.refusals(),
+        warnings=preflight.warnings(),
+        lock=locked(request.table, request.locking, tied=_TIED),
+        further_counts="further_counts",
+        further_counted=", missing, infinite, earliest, latest",
+        **{"remember": undo.remember(request.key, "remembered")} | instead,
     )
+
+
+# Foreign keys are dropped, which takes this of both tables, where there are rows to move.
+_TIED = """\
+CASE WHEN pg_relation_size({{table}}::regclass) > 0 THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE ROW EXCLUSIVE' END"""
 
 
 def _name_literal(column: str) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from tsmigrate import undo
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.convert.blocks import Locking, do_block, name
+from tsmigrate.convert.blocks import do_block, locked, name
+from tsmigrate.plpgsql import Locking
 from tsmigrate.sql import literal
 
 
@@ -29,7 +30,8 @@ def plain_table(request: RevertRequest) -> str:
         goal=literal("a plain table"),
         target="c.relation",
         table=literal(name(request.table)),
-        lock_timeout=literal(str(request.locking.timeout_ms)),
-        lock_retries=str(request.locking.retries),
+        lock=locked(request.table, request.locking),
+        further_counts="''",
+        further_counted="",
         recall=undo.recall(request.key, "remembered"),
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import connect, sandbox
@@ -27,9 +27,13 @@ def database() -> DatabaseUrl:
 
 @contextmanager
 def connection() -> Iterator[Connection]:
-    """A connection to that database. An error of ours, and a refusal of our DO blocks, becomes one line."""
+    """A connection to that database. An error of ours, and a refusal of our DO blocks, becomes one line.
+
+    A program that runs Alembic may hand over its own, or an engine, as `config.attributes["connection"]`, which comes
+    before every address.
+    """
     try:
-        with connect.connection(database()) as connected:
+        with _given() or connect.connection(database()) as connected:
             yield connected
     except TsmigrateError as error:
         raise _told(error.message, error.mend) from error
@@ -38,6 +42,12 @@ def connection() -> Iterator[Connection]:
         if diagnosis is None or diagnosis.sqlstate not in _TOLD_BY_BLOCKS:
             raise
         raise _told(diagnosis.message_primary, diagnosis.message_hint) from error
+
+
+def _given() -> AbstractContextManager[Connection] | None:
+    """The caller's connection, which stays open, or one of the caller's engine."""
+    given = context.config.attributes.get("connection")
+    return given.connect() if isinstance(given, Engine) else nullcontext(given) if given is not None else None
 
 
 # What our DO blocks raise on purpose; lock_not_available (55P03) is raised by them with a hint of ours.

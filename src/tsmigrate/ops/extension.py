@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from alembic.operations import Operations
 
 from tsmigrate import undo
-from tsmigrate.ops.operation import Operation, Run, operation
+from tsmigrate.ops.operation import Operation, operation
+from tsmigrate.ops.run import Run
 from tsmigrate.plpgsql import do_block, refuse
 
 CREATE = "create_timescaledb_extension"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from alembic.operations import Operations
 
 from tsmigrate import undo
-from tsmigrate.ops.operation import Run, TableOperation, operation
+from tsmigrate.ops.operation import TableOperation, operation
+from tsmigrate.ops.run import Run
 from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table
 from tsmigrate.sql import literal
 
@@ -70,9 +71,8 @@ class DropForeignKeyTo(TableOperation):
                 lock=lock(
                     self.subject,
                     "ACCESS EXCLUSIVE",
-                    timeout_ms=run.lock_timeout_ms,
-                    retries=run.lock_retries,
-                    and_those=f"SELECT DISTINCT child FROM ({inbound}) k ORDER BY 1",
+                    run.locking,
+                    and_those=f"SELECT DISTINCT child, 'ACCESS EXCLUSIVE' FROM ({inbound}) k ORDER BY 1",
                 ),
                 inbound=inbound,
                 none=refuse(
@@ -127,9 +127,7 @@ class RestoreForeignKeysTo(TableOperation):
                 END
                 """,
                 require_table=require_table(self.subject),
-                lock=lock(
-                    self.subject, "SHARE ROW EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries
-                ),
+                lock=lock(self.subject, "SHARE ROW EXCLUSIVE", run.locking),
                 recall=undo.recall(key, "remembered"),
                 insist=undo.insist("remembered", key),
                 orphans=refuse(

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from alembic.operations import Operations
 
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.convert.blocks import Locking
 from tsmigrate.convert.in_place import HashDimension, HypertableRequest, hypertable
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.operation import NOT_WRITTEN, Run, TableOperation, operation
+from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.run import Run
 
 CREATE = "create_hypertable"
 
@@ -22,9 +22,6 @@ class _Conversion(TableOperation):
     @property
     def relation(self) -> Relation | str:
         return Relation(self.schema, self.table) if self.schema else self.table
-
-    def locking(self, run: Run) -> Locking:
-        return Locking(timeout_ms=run.lock_timeout_ms, retries=run.lock_retries)
 
 
 @operation
@@ -78,7 +75,7 @@ class CreateHypertable(_Conversion):
             hash_dimension=HashDimension(*self.hash_dimension) if self.hash_dimension else None,
             integer_now=self.integer_now,
             default_indexes=self.default_indexes,
-            locking=self.locking(run),
+            locking=run.locking,
         )
         return [hypertable(request)]
 
@@ -105,7 +102,7 @@ class RevertHypertable(_Conversion):
         operations.invoke(cls(table, schema))
 
     def statements(self, run: Run) -> Sequence[str]:
-        request = RevertRequest(table=self.relation, key=self.undo_key(run, CREATE), locking=self.locking(run))
+        request = RevertRequest(table=self.relation, key=self.undo_key(run, CREATE), locking=run.locking)
         return [plain_table(request)]
 
     def reverse(self) -> CreateHypertable:

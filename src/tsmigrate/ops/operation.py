@@ -6,36 +6,35 @@ what needs the catalog is a DO block, so that `alembic upgrade --sql` prints the
 
 from __future__ import annotations
 
-import sys
+import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, ClassVar, TypeVar
+from weakref import WeakKeyDictionary
 
-from alembic import context
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
+from alembic.migration import MigrationContext
 from alembic.operations import MigrateOperation, Operations
 from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from tsmigrate.errors import UsageError
-from tsmigrate.sql import qualified, raw
+from tsmigrate.ops import run
+from tsmigrate.ops.run import Run
+from tsmigrate.plpgsql import NOTICE, do_block, refuse
+from tsmigrate.sql import literal, qualified, raw
 from tsmigrate.undo import Key
 
 NOT_WRITTEN = {"written": False}
 """The metadata of a field that a revision's text does not hold."""
 
-LOCK_TIMEOUT_MS = 5_000
-LOCK_RETRIES = 10
+ALWAYS_WRITTEN = {"always": True}
+"""The metadata of a field that has to be given, and may be None."""
 
-
-@dataclass(frozen=True)
-class Run:
-    """The circumstances of one run: which revision, and the settings that hold for it."""
-
-    revision: str
-    lock_timeout_ms: int = LOCK_TIMEOUT_MS
-    lock_retries: int = LOCK_RETRIES
+log = logging.getLogger("tsmigrate")
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,16 @@ class Operation(MigrateOperation):
     """The base of tsmigrate's operations."""
 
     name: ClassVar[str]
+    isolated: ClassVar[bool] = False
+    """It cannot run in a transaction, so it is alone in its revision, and can be run again after it was cut off."""
 
     @abstractmethod
     def statements(self, run: Run) -> Sequence[str]:
         """The SQL, a statement each."""
+
+    def closing_statements(self, run: Run) -> Sequence[str]:  # noqa: ARG002
+        """What an isolated operation does together with the revision's stamp: neither happens without the other."""
+        return ()
 
     @abstractmethod
     def reverse(self) -> MigrateOperation:
@@ -91,58 +96,115 @@ def operation(cls: Registered) -> Registered:
 
 
 def _run(operations: Operations, asked: Operation) -> None:
-    opts = operations.migration_context.opts
-    if not opts.get("transaction_per_migration"):
+    context = operations.migration_context
+    if not context.opts.get("transaction_per_migration"):
         raise CommandError(
             f"{asked.name} runs only where each revision has its own transaction\n"
             "  mend: pass transaction_per_migration=True to context.configure in env.py"
         )
-    for statement in asked.statements(_circumstances(asked)):
-        operations.execute(raw(statement))
+    circumstances = run.of(asked.name)
+    _refuse_company(context, asked, circumstances.revision)
+    statements = asked.statements(circumstances)
+    if not asked.isolated:
+        _execute(operations, statements)
+        return
+    operations.execute(raw(_nothing_done_yet(asked.name, circumstances.revision)))
+    _isolated_in[context] = (circumstances.revision, asked.name)
+    with _outside_a_transaction(context):
+        _execute(operations, statements)
+    _execute(operations, asked.closing_statements(circumstances))
 
 
-def _circumstances(asked: Operation) -> Run:
-    return Run(
-        revision=_revision_running(asked),
-        lock_timeout_ms=_setting("lock_timeout", LOCK_TIMEOUT_MS),
-        lock_retries=_setting("lock_retries", LOCK_RETRIES),
-    )
-
-
-def _revision_running(asked: Operation) -> str:
-    """Alembic does not tell an operation which revision runs it; the revision's module, which called us, does."""
-    for module in _calling_modules():
-        if isinstance(module.get("revision"), str) and "down_revision" in module:
-            return str(module["revision"])
-    raise CommandError(
-        f"{asked.name} was not called from a revision\n  mend: call it from upgrade() or downgrade() of a revision file"
-    )
-
-
-def _calling_modules() -> Iterator[dict[str, Any]]:
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
-        frame = frame.f_back
-        yield frame.f_globals
-
-
-def _setting(name: str, default: int) -> int:
-    """`tsmigrate.<name>` from `-x`, else from Alembic's configuration, else `default`."""
-    full_name = f"tsmigrate.{name}"
+@contextmanager
+def _outside_a_transaction(context: MigrationContext) -> Iterator[None]:
+    """Alembic's block, which hides why a connection was lost behind its own failure to go on with it."""
+    lost: DBAPIError | None = None
     try:
-        text = context.get_x_argument(as_dictionary=True).get(full_name) or context.config.get_alembic_option(full_name)
-    except (NameError, AttributeError):
-        return default  # run without an env.py, as tests and other tools do
-    if text is None:
-        return default
-    if not str(text).isdigit():
-        raise CommandError(f"{full_name} is {text!r}, not a whole number\n  mend: {full_name} = {default}")
-    return int(text)
+        with context.autocommit_block():
+            try:
+                yield
+            except DBAPIError as error:
+                lost = error
+                raise
+    except PendingRollbackError:
+        if lost is None:
+            raise
+        raise lost from lost.orig
+
+
+def _execute(operations: Operations, statements: Sequence[str]) -> None:
+    for statement in statements:
+        with _notices_told(operations.migration_context):
+            operations.execute(raw(statement))
+
+
+@contextmanager
+def _notices_told(context: MigrationContext) -> Iterator[None]:
+    """What a block of ours tells with RAISE goes to the log; what else the server says is its own affair."""
+    connection = None if context.as_sql or context.connection is None else context.connection.connection
+    driver: Any = getattr(connection, "dbapi_connection", None)
+    if not hasattr(driver, "notices"):  # psycopg2 has them
+        yield
+        return
+    before, driver.notices = driver.notices, _Notices()
+    try:
+        yield
+    finally:
+        driver.notices = before
+
+
+class _Notices:
+    """In place of psycopg2's list, which SQLAlchemy empties after each statement."""
+
+    def append(self, notice: str) -> None:
+        severity, _, message = notice.partition(":")
+        if message.strip().startswith(NOTICE):
+            level = logging.WARNING if severity == "WARNING" else logging.INFO
+            log.log(level, message.strip().removeprefix(NOTICE))
+
+
+_isolated_in: WeakKeyDictionary[MigrationContext, tuple[str, str]] = WeakKeyDictionary()
+
+
+def _refuse_company(context: MigrationContext, asked: Operation, revision: str) -> None:
+    """An isolated operation has committed: what follows it in its revision would not be rolled back with it."""
+    before = _isolated_in.get(context)
+    if before is not None and before[0] == revision:
+        raise CommandError(
+            f"{asked.name} shares revision {revision} with {before[1]}, which runs outside of a transaction\n"
+            f"  mend: put {asked.name} into a revision of its own"
+        )
+    if asked.isolated and getattr(context, "_in_external_transaction", False):
+        raise CommandError(
+            f"{asked.name} cannot run in a transaction, and env.py has begun one\n"
+            "  mend: give context.configure a connection that is not in a transaction"
+        )
+
+
+def _nothing_done_yet(name: str, revision: str) -> str:
+    """It would be committed, and done again when the revision is run again."""
+    return do_block(
+        """
+        BEGIN
+          IF pg_current_xact_id_if_assigned() IS NOT NULL THEN
+            {{company}}
+          END IF;
+        END
+        """,
+        company=refuse(
+            literal(f"{name} runs outside of a transaction, and revision {revision} has changed something before it"),
+            f"put {name} into a revision of its own",
+        ),
+    )
 
 
 def _render(_autogenerate: AutogenContext, asked: Operation) -> str:
     """The call as a revision has it: what differs from the defaults, by name after the first."""
-    given = [(field, value) for field in _written(asked) if (value := getattr(asked, field.name)) != _default_of(field)]
+    given = [
+        (field, value)
+        for field in _written(asked)
+        if (value := getattr(asked, field.name)) != _default_of(field) or field.metadata.get("always", False)
+    ]
     arguments = [
         repr(value) if not number else f"{field.name}={value!r}" for number, (field, value) in enumerate(given)
     ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import md5
 
 from alembic.operations import Operations
 
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.operation import NOT_WRITTEN, Run, TableOperation, operation
+from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.parent_time import ParentTime
+from tsmigrate.ops.run import Run
 from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table
-from tsmigrate.sql import MAX_IDENTIFIER_BYTES, dollar_quoted, identifier, literal, qualified
+from tsmigrate.sql import identifier, literal
 
 
 @operation
@@ -58,19 +59,16 @@ class AddPartitionColumn(TableOperation):
         )
 
     @property
-    def parent_subject(self) -> str:
-        return qualified(self.parent, self.parent_schema)
-
-    def matches(self, child: str) -> str:
-        """The condition under which the parent's row p belongs to `child`."""
-        return " AND ".join(
-            f"p.{identifier(theirs)} = {child}.{identifier(ours)}" for ours, theirs in self.references.items()
+    def time(self) -> ParentTime:
+        return ParentTime(
+            self.table, self.schema, self.column, self.parent, self.parent_schema, self.parent_column, self.references
         )
 
     def statements(self, run: Run) -> Sequence[str]:
+        time = self.time
         if not self.references:
             raise UsageError(
-                f"add_partition_column of {self.subject} does not say how its rows lead to {self.parent_subject}",
+                f"add_partition_column of {self.subject} does not say how its rows lead to {time.parent_subject}",
                 mend='name the columns: references={"message_id": "id"}',
             )
         return [
@@ -86,9 +84,10 @@ class AddPartitionColumn(TableOperation):
                   {{require_parent}}
                   {{lock}}
                   {{find_type}}
+                  {{require_unique}}
                   -- Hidden rows would stay unfilled: better an error than that.
                   PERFORM set_config('row_security', 'off', true);
-                  EXECUTE format('ALTER TABLE {{subject}} ADD COLUMN {{column}} %s', kind);
+                  {{add_column}}
                   {{triggers_off}}
                   EXECUTE {{fill}};
                   {{orphans}}
@@ -98,32 +97,24 @@ class AddPartitionColumn(TableOperation):
                 END
                 """,
                 require_table=require_table(self.subject),
-                require_parent=require_table(self.parent_subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries),
-                find_type=self._find_type(),
-                subject=self.subject.replace("'", "''").replace("%", "%%"),
-                column=identifier(self.column).replace("'", "''").replace("%", "%%"),
-                triggers_off=assemble(_TRIGGERS_OFF, subject=literal(self.subject)),
-                fill=literal(
-                    f"UPDATE {self.subject} AS c SET {identifier(self.column)} = p.{identifier(self.parent_column)} "
-                    f"FROM {self.parent_subject} p WHERE {self.matches('c')}"
-                ),
+                require_parent=require_table(time.parent_subject),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking),
+                find_type=time.find_type(),
+                require_unique=self._require_unique(),
+                add_column=time.add_column(),
+                triggers_off=time.triggers_off(),
+                fill=literal(time.fill()),
                 orphans=self._fill_orphans(),
-                triggers_on=assemble(_TRIGGERS_ON, subject=literal(self.subject)),
+                triggers_on=time.triggers_on(),
                 set_not_null=literal(f"ALTER TABLE {self.subject} ALTER COLUMN {identifier(self.column)} SET NOT NULL"),
-                fill_inserts=self._create_trigger() if self.fill_inserts else "",
+                fill_inserts=time.create_trigger() if self.fill_inserts else "",
             )
         ]
 
-    def _find_type(self) -> str:
-        theirs = ", ".join(map(literal, self.references.values()))
+    def _require_unique(self) -> str:
+        parent = self.time.parent_subject
         return assemble(
             """
-            SELECT format_type(atttypid, atttypmod) INTO kind FROM pg_attribute
-             WHERE attrelid = {{parent}}::regclass AND attname = {{column}} AND attnum > 0 AND NOT attisdropped;
-            IF kind IS NULL THEN
-              {{no_column}}
-            END IF;
             IF NOT EXISTS (
               SELECT FROM pg_index i
                WHERE i.indrelid = {{parent}}::regclass AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
@@ -134,15 +125,10 @@ class AddPartitionColumn(TableOperation):
               {{ambiguous}}
             END IF;
             """,
-            parent=literal(self.parent_subject),
-            column=literal(self.parent_column),
-            theirs=theirs,
-            no_column=refuse(
-                literal(f"{self.parent_subject} has no column {identifier(self.parent_column)}"),
-                "correct parent_column in the revision",
-            ),
+            parent=literal(parent),
+            theirs=", ".join(map(literal, self.references.values())),
             ambiguous=refuse(
-                literal(f"({', '.join(self.references.values())}) is not unique in {self.parent_subject}"),
+                literal(f"({', '.join(self.references.values())}) is not unique in {parent}"),
                 "a row could have several parents: name columns that a unique index covers",
             ),
         )
@@ -162,60 +148,13 @@ class AddPartitionColumn(TableOperation):
             count=literal(f"SELECT count(*) FROM {self.subject} WHERE {column} IS NULL"),
             refused=refuse(
                 f"format('%s rows of %s have no parent in %s, or one without a time', number, {literal(self.subject)}, "
-                f"{literal(self.parent_subject)})",
+                f"{literal(self.time.parent_subject)})",
                 "delete them, or say in SQL what they get: orphans=…",
             ),
         )
 
-    @property
-    def trigger(self) -> str:
-        """The name of the trigger and its function, which fits whatever the table's name is."""
-        name = f"{self.table}_fill_{self.column}"
-        if len(name.encode()) <= MAX_IDENTIFIER_BYTES:
-            return name
-        return f"fill_{md5(name.encode(), usedforsecurity=False).hexdigest()}"
-
-    def _create_trigger(self) -> str:
-        function = qualified(self.trigger, self.schema)
-        body = assemble(
-            """
-            BEGIN
-              IF NEW.{{column}} IS NULL THEN
-                SELECT p.{{parent_column}} INTO NEW.{{column}} FROM {{parent}} p WHERE {{matches}};
-              END IF;
-              RETURN NEW;
-            END
-            """,
-            column=identifier(self.column),
-            parent_column=identifier(self.parent_column),
-            parent=self.parent_subject,
-            matches=self.matches("NEW"),
-        )
-        # Without a schema the parent is found as the revision's own search path finds it.
-        path = "SET search_path = pg_catalog, pg_temp" if self.parent_schema else "SET search_path FROM CURRENT"
-        create = f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql {path} AS {dollar_quoted(body)}"
-        attach = (
-            f"CREATE TRIGGER {identifier(self.trigger)} BEFORE INSERT ON {self.subject} "
-            f"FOR EACH ROW EXECUTE FUNCTION {function}()"
-        )
-        return f"EXECUTE {literal(create)};\nEXECUTE {literal(attach)};"
-
     def reverse(self) -> DropPartitionColumn:
         return DropPartitionColumn(self.table, self.schema, self.column, self.fill_inserts, self)
-
-
-_TRIGGERS_OFF = """\
-SELECT coalesce(jsonb_agg(jsonb_build_object('name', tgname, 'enabled', tgenabled)), '[]') INTO triggers
-  FROM pg_trigger WHERE tgrelid = {{subject}}::regclass AND NOT tgisinternal AND tgenabled <> 'D';
-FOR trig IN SELECT * FROM jsonb_to_recordset(triggers) AS t(name text) LOOP
-  EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', {{subject}}, trig.name);
-END LOOP;"""
-
-_TRIGGERS_ON = """\
-FOR trig IN SELECT * FROM jsonb_to_recordset(triggers) AS t(name text, enabled text) LOOP
-  EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', {{subject}},
-                 CASE trig.enabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, trig.name);
-END LOOP;"""
 
 
 @operation
@@ -236,10 +175,7 @@ class DropPartitionColumn(TableOperation):
         operations.invoke(cls(table, schema, column, fill_inserts))
 
     def statements(self, run: Run) -> Sequence[str]:
-        trigger = AddPartitionColumn(self.table, self.schema, self.column, "", "", {}).trigger
-        drop_trigger = (
-            f"DROP TRIGGER {identifier(trigger)} ON {self.subject};\nDROP FUNCTION {qualified(trigger, self.schema)}();"
-        )
+        time = ParentTime(self.table, self.schema, self.column, "", None, "", {})
         return [
             do_block(
                 """
@@ -251,8 +187,8 @@ class DropPartitionColumn(TableOperation):
                 END
                 """,
                 require_table=require_table(self.subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries),
-                drop_trigger=drop_trigger if self.fill_inserts else "",
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking),
+                drop_trigger=time.drop_trigger() if self.fill_inserts else "",
                 subject=self.subject,
                 column=identifier(self.column),
             )

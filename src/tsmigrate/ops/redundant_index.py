@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from alembic.operations import Operations
 
 from tsmigrate import undo
-from tsmigrate.ops.operation import Run, TableOperation, operation
+from tsmigrate.ops.operation import TableOperation, operation
+from tsmigrate.ops.run import Run
 from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table
 from tsmigrate.sql import identifier, literal
 
@@ -37,7 +38,7 @@ class _RedundantIndex(TableOperation):
         return self.undo_key(run, f"{DROP} {identifier(self.index)}")
 
     def prepare(self, run: Run) -> str:
-        locked = lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries)
+        locked = lock(self.subject, "ACCESS EXCLUSIVE", run.locking)
         return assemble("{{require_table}}\n{{lock}}", require_table=require_table(self.subject), lock=locked)
 
 

@@ -22,7 +22,19 @@ from tsmigrate.sandbox.cluster import Sandbox
 
 DEFAULT_NAME = "default"
 
-__all__ = ["DEFAULT_NAME", "Sandbox", "Status", "by_tcp", "down", "every", "running", "running_url", "status", "up"]
+__all__ = [
+    "DEFAULT_NAME",
+    "Sandbox",
+    "Status",
+    "by_tcp",
+    "down",
+    "every",
+    "running",
+    "running_url",
+    "status",
+    "unreadable",
+    "up",
+]
 
 
 @dataclass(frozen=True)
@@ -92,17 +104,33 @@ def status(name: str = DEFAULT_NAME) -> Status | None:
 
 
 def every() -> list[Status]:
-    """All sandboxes of this user."""
+    """All sandboxes of this user that can be read."""
+    return [found for name in _names() if (found := _status_or_error(name)) and isinstance(found, Status)]
+
+
+def unreadable() -> dict[str, SandboxError]:
+    """By name what lies where a sandbox would, and is damaged, somebody else's, or made by something else."""
+    tried = {name: _status_or_error(name) for name in _names()}
+    return {name: found for name, found in tried.items() if isinstance(found, SandboxError)}
+
+
+def _names() -> list[str]:
+    """Of the folders that could be sandboxes."""
     folder = places.sandboxes()
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
-    return [found for name in names if (found := _status_if_ours(name))]
+    entries = [entry.name for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+    return sorted(name for name in entries if _NAME.fullmatch(name))
 
 
-def _status_if_ours(name: str) -> Status | None:
+def _status_or_error(name: str) -> Status | SandboxError | None:
+    """What somebody is making or removing right now is looked at when they are done."""
     try:
         return status(name)
-    except (SandboxError, UsageError):
-        return None
+    except SandboxError:
+        _wait_for_lock(name)
+    try:
+        return status(name)
+    except SandboxError as error:
+        return error
 
 
 def running(name: str = DEFAULT_NAME) -> Sandbox:
@@ -202,7 +230,7 @@ def _connected(sandbox: Sandbox) -> Iterator[Connection]:
 @contextmanager
 def _locked(name: str) -> Iterator[IO[str]]:
     """One at a time a sandbox. The lock file may be deleted by its holder; then a waiter takes the new one."""
-    path = places.sandboxes() / f".{name}.lock"
+    path = _lock_file(name)
     while True:
         try:
             places.make_enterable(path.parent)
@@ -221,6 +249,18 @@ def _locked(name: str) -> Iterator[IO[str]]:
             if current:
                 yield lock
                 return
+
+
+def _wait_for_lock(name: str) -> None:
+    try:
+        with _lock_file(name).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+    except OSError:
+        return
+
+
+def _lock_file(name: str) -> Path:
+    return places.sandboxes() / f".{name}.lock"
 
 
 def _remove_if_empty(folder: Path) -> None:

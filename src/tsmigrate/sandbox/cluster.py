@@ -135,7 +135,9 @@ def read(folder: Path) -> Sandbox | None:
         return Sandbox(**{**known, "folder": folder, "bin": Path(record["bin"])})
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SandboxError(
-            f"{folder / 'sandbox.json'} is damaged", mend=f"see what is in {folder} and delete it by hand"
+            f"{folder / 'sandbox.json'} is damaged",
+            mend=f"end the server whose process id stands in {folder / 'data' / 'postmaster.pid'}, if it runs, "
+            f"and delete {folder} by hand",
         ) from None
 
 

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.errors import TsmigrateError
 from tsmigrate.url import DatabaseUrl, parse, without_passwords
-from tsmigrate.verify import env_run, history
+from tsmigrate.verify import env_run, history, jobs
 from tsmigrate.verify.guard import Guard, WrongDatabaseError
 from tsmigrate.verify.job import Ending, Job, Outcome, Task, job_from_text, outcome_to_text
 from tsmigrate.verify.statements import Statements
@@ -36,6 +36,7 @@ def _guarded(job: Job) -> Outcome:
     scratch = DatabaseUrl(parse(job.url), source="the scratch database")
     guard = Guard(scratch.url.database or "")
     guard.install()
+    jobs.hold_of(Engine)
     statements = Statements(scratch, job.crash_after)
     outcome = _attempt(job, guard, statements)
     outcome = replace(outcome, statements=statements.count, crashed=statements.crashed)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from tsmigrate import connect, undo
-from tsmigrate.catalog import checksum
+from tsmigrate.catalog import aggregates, checksum
 from tsmigrate.catalog.checksum import Rows
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.sequences import Position, of_sequences
@@ -16,7 +16,7 @@ from tsmigrate.catalog.tables import user_tables
 from tsmigrate.sql import raw
 from tsmigrate.url import DatabaseUrl
 
-Columns = Mapping[Relation, Mapping[str, str]]  # of each table: name → type
+Columns = Mapping[Relation, Mapping[str, str]]  # of each table or aggregate: name → type
 
 # As checksum reads them: stored columns.
 _COLUMNS = text("""
@@ -31,6 +31,7 @@ ORDER BY a.attnum
 class Contents:
     columns: Columns  # those that the rows were read by
     rows: Mapping[Relation, Rows]
+    aggregates: frozenset[Relation]  # those of them that are continuous aggregates
     sequences: Mapping[Relation, Position]
 
 
@@ -41,11 +42,18 @@ def tables_of_the_user(connection: Connection, version_table: str) -> list[Relat
 
 
 def columns_of(database: DatabaseUrl, version_table: str) -> Columns:
+    """Of the user's tables, and of what continuous aggregates have stored.
+
+    Those rows may be all that is left of raw ones that retention dropped. What a real-time aggregate computes when it
+    is read is not compared: it follows from the raw rows, which are, but for the last digits of a float's sum.
+    """
     with connect.connection(database) as connection:
-        return {
-            table: {row.attname: row.type for row in connection.execute(_COLUMNS, {"relation": str(table)})}
-            for table in tables_of_the_user(connection, version_table)
-        }
+        tables = {table: table for table in tables_of_the_user(connection, version_table)}
+        return {name: _columns(connection, place) for name, place in (tables | aggregates.stored(connection)).items()}
+
+
+def _columns(connection: Connection, table: Relation) -> dict[str, str]:
+    return {row.attname: row.type for row in connection.execute(_COLUMNS, {"relation": str(table)})}
 
 
 def common(before: Columns, after: Columns) -> Columns:
@@ -60,8 +68,9 @@ def common(before: Columns, after: Columns) -> Columns:
 def read(database: DatabaseUrl, columns: Columns) -> Contents:
     """Count and checksum of each table by these columns, and every sequence."""
     with connect.connection(database) as connection:
-        rows = {table: _rows(connection, table, list(names)) for table, names in columns.items()}
-        return Contents(columns=columns, rows=rows, sequences=of_sequences(connection))
+        stored = aggregates.stored(connection)
+        rows = {name: _rows(connection, stored.get(name, name), list(names)) for name, names in columns.items()}
+        return Contents(columns, rows, frozenset(stored), sequences=of_sequences(connection))
 
 
 def _rows(connection: Connection, table: Relation, columns: list[str]) -> Rows:
@@ -80,15 +89,16 @@ def differences(before: Contents, after: Contents) -> Iterator[str]:
 
 
 def row_differences(before: Contents, after: Contents) -> Iterator[str]:
-    """Of the tables alone."""
+    """Of the tables and aggregates alone."""
     for table, rows in before.rows.items():
         now = after.rows.get(table)
         if now is None or now == rows or before.columns[table] != after.columns[table]:
             continue
+        kind = "what is stored of the continuous aggregate" if table in before.aggregates else "table"
         if now.count != rows.count:
-            yield f"table {table}: {rows.count} rows before, {now.count} after"
+            yield f"{kind} {table}: {rows.count} rows before, {now.count} after"
         else:
-            yield f"table {table}: {rows.count} rows before and after, and other values in them"
+            yield f"{kind} {table}: {rows.count} rows before and after, and other values in them"
 
 
 def _said(position: Position) -> str:

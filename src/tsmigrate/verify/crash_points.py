@@ -9,6 +9,7 @@ from enum import StrEnum
 from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.verify import contents, told
+from tsmigrate.verify.contents import Contents
 from tsmigrate.verify.environment import Environment
 from tsmigrate.verify.job import Ending, Revision
 from tsmigrate.verify.observer import Observer
@@ -35,6 +36,7 @@ class CrashTest:
     revision: Revision
     before: Snapshot  # without the revision
     after: Snapshot  # with it
+    rows: Contents  # with it, by the columns that both schemas have
     statements: int
 
     def run(self, at: list[int]) -> Iterator[Finding]:
@@ -57,19 +59,23 @@ class CrashTest:
         rows = self.observer.contents(columns)
         self.environment.upgrade(self.revision, crash_after=point)
         schema = self.observer.schema()
+        left = "schema" if schema not in {self.before, self.after} else ""
         if schema == self.before and not self.observer.is_applied(self.revision):
-            lines = list(contents.row_differences(rows, self.observer.contents(columns)))
-            if lines:
-                yield told.rows_differ(self.revision, f"{where}, the upgrade leaves other rows than before it", lines)
-            return
+            if not list(contents.row_differences(rows, self.observer.contents(columns))):
+                return
+            left = "table"
         failures = list(self._rerun(where))
-        if not failures and schema not in {self.before, self.after}:
-            yield Finding(
-                str(self.revision),
-                Severity.NOTE,
-                f"{where}, the upgrade leaves a half-done schema; a rerun finishes it",
-            )
+        if not failures and left:
+            failures += self._rows_after_rerun(where)
+        if not failures and left:
+            what = f"{where}, the upgrade leaves a half-done {left}; a rerun finishes it"
+            yield Finding(str(self.revision), Severity.NOTE, what)
         yield from failures
+
+    def _rows_after_rerun(self, where: str) -> Iterator[Finding]:
+        """A rerun must not do a second time what was done before the cut."""
+        if lines := list(contents.row_differences(self.rows, self.observer.contents(self.rows.columns))):
+            yield told.rows_differ(self.revision, f"{where} and run again, the upgrade gives other rows", lines)
 
     def _rerun(self, where: str) -> Iterator[Finding]:
         outcome = self.environment.upgrade(self.revision)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.url import DatabaseUrl
-from tsmigrate.verify import contents, versions
+from tsmigrate.verify import contents, jobs, versions
 from tsmigrate.verify.contents import Columns, Contents
 from tsmigrate.verify.job import Revision
 
@@ -26,6 +26,9 @@ class Observer:
 
     def contents(self, columns: Columns) -> Contents:
         return contents.read(self.database, columns)
+
+    def jobs_not_held(self) -> list[str]:
+        return jobs.not_held(self.database)
 
     def is_applied(self, revision: Revision) -> bool:
         """Of the newest revision only: the version table names what nothing applied builds on."""

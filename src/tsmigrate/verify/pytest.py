@@ -1,6 +1,6 @@
-"""The rollback test as a pytest fixture.
+"""The rollback test, and a database for pytest-alembic's tests, as pytest fixtures.
 
-from tsmigrate.verify.pytest import rollback_test
+from tsmigrate.verify.pytest import alembic_engine, rollback_test
 
 def test_every_revision_can_be_taken_back(rollback_test):
     rollback_test()
@@ -8,18 +8,53 @@ def test_every_revision_can_be_taken_back(rollback_test):
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+from tsmigrate import connect
+from tsmigrate.capability import Edition
 from tsmigrate.finding import Finding
 from tsmigrate.url import DatabaseUrl, parse
+from tsmigrate.verify import jobs, scratch
 from tsmigrate.verify.rollback import Report, Wanted, run
 
-__all__ = ["rollback_test"]
+__all__ = ["alembic_engine", "rollback_test", "scratch_engine"]
+
+
+@contextmanager
+def scratch_engine(url: str | None = None, *, edition: Edition | str | None = None) -> Iterator[Engine]:
+    """An engine of an empty database, which is dropped at the end: on the server of `url`, else in a sandbox.
+
+    No background job of TimescaleDB's that is added through it starts.
+    """
+    place = (
+        scratch.on_server(DatabaseUrl(parse(url), source="the test"))
+        if url
+        else scratch.in_sandbox(Edition(edition) if edition else None, lambda *_: None)
+    )
+    with place as made:
+        engine = connect.engine(made.database)
+        jobs.hold_of(engine)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+@pytest.fixture
+def alembic_engine() -> Iterator[Engine]:
+    """The database of pytest-alembic's tests: one in a sandbox, new for each test.
+
+    To choose another place, write your own fixture of this name around `scratch_engine`.
+    """
+    with scratch_engine() as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 from tsmigrate import connect
 from tsmigrate.errors import UsageError
 from tsmigrate.url import without_passwords
+from tsmigrate.verify import jobs
 from tsmigrate.verify.environment import Environment
 from tsmigrate.verify.job import Ending
 
@@ -51,6 +52,7 @@ def _execute(script: str, environment: Environment) -> str:
         cursor = connection.connection.cursor()
         try:
             cursor.execute(script)
+            jobs.hold(cursor)
             connection.connection.commit()
         except connection.dialect.loaded_dbapi.Error as error:
             return without_passwords(str(error).strip())

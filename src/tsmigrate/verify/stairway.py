@@ -54,6 +54,8 @@ class Stairway:
         outcome = self._up(revision, "the upgrade")
         step.after = after = self.observer.schema()
         self.writer.write(revision)
+        if jobs := self.observer.jobs_not_held():
+            yield told.jobs_not_held(revision, jobs)
         if revision.irreversible:
             step.comes_back = False
             yield told.irreversible(revision, revision.irreversible)
@@ -66,7 +68,10 @@ class Stairway:
         yield from again
         crashes = points(self.crash, outcome.statements) if not found else []
         if crashes:
-            test = CrashTest(self.environment, self.observer, revision, step.before, step.after, outcome.statements)
+            rows = self.observer.contents(contents.common(columns, self.observer.columns()))
+            test = CrashTest(
+                self.environment, self.observer, revision, step.before, step.after, rows, outcome.statements
+            )
             for finding in test.run(crashes):
                 if finding.severity is Severity.WARNING:
                     raise Stuck(finding)

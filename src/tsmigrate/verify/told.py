@@ -39,6 +39,17 @@ def irreversible(revision: Revision, reason: str) -> Finding:
     )
 
 
+def jobs_not_held(revision: Revision, jobs: list[str]) -> Finding:
+    return Finding(
+        str(revision),
+        Severity.NOTE,
+        f"background jobs could not be held back: {', '.join(jobs)}",
+        why="what they change while the test runs shows as a difference of the revision, or hides one",
+        mend="let the role that runs the test own them, add them in a transaction, "
+        "or leave --url out: a sandbox runs none",
+    )
+
+
 def fine(revision: Revision, crashes: int) -> Finding:
     cut_off = f"; cut off {crashes} times and finished by a rerun" if crashes else ""
     return Finding(str(revision), Severity.OK, f"up, down and up again: schema, rows and sequences equal{cut_off}")

@@ -10,7 +10,7 @@ remembered := jsonb_strip_nulls(jsonb_build_object(
   'triggers_kept_off', nullif(to_jsonb(triggers_kept_off), '[]'),
   'trigger_modes', nullif(to_jsonb(trigger_modes), '[]'),
   'indexes', (SELECT jsonb_object_agg(indexrelid::regclass::text, pg_get_indexdef(indexrelid)) FROM pg_index
-              WHERE indrelid = target AND NOT indexrelid = ANY (indexes_before))));
+              WHERE indrelid = target AND NOT indexrelid::regclass::text = ANY (indexes_before))));
 IF remembered <> '{}' THEN
   {{remember}}
 END IF;

@@ -12,45 +12,52 @@ DECLARE
   -- What is found
   target regclass := to_regclass(table_name);
   facts record;
-  time_type text;
-  is_time bool := false;
+  hypertables oid[];       -- all there are
+  already_on name;         -- the partition column, where the table is one of them
+  wanted_length numeric;   -- the interval in seconds, or in the column's unit; NULL: it is none
   extension_schema name;
-  extension_version int[];
   counted bigint;
   checksum numeric;
   counted_before bigint;
   checksum_before numeric;
-  missing bigint := 0;
-  infinite bigint := 0;
+  further_counts text;
+  missing bigint;
+  infinite bigint;
+  earliest numeric;
+  latest numeric;
+  expected_chunks bigint;  -- never fewer than there will be
   reasons text[] := '{}';
   mends text[] := '{}';
-  found_reasons text[];
-  found_mends text[];
   statement text;
-  callers_lock_timeout text := current_setting('lock_timeout');
-  callers_path text := current_setting('search_path');
+  {{settings_found}}
+  callers_tablespace text := current_setting('default_tablespace');
   -- What must come back
   was_nullable bool;
-  indexes_before oid[];
+  indexes_before text[];
   publications text[];
   trigger record;
   triggers text[] := '{}';
   trigger_modes text[] := '{}';
   triggers_kept_off text[] := '{}';
   remembered jsonb;
+  -- What is made again
+  relations oid[];              -- the table, whose definitions are kept
+  unwanted_indexes oid[];       -- of which not, since they stay
+  unwanted_foreign_keys oid[];  -- likewise
+  rebuilding text[] := '{}';
 BEGIN
-  -- Deferred checks that are pending would stop the change of the table (55006).
-  SET CONSTRAINTS ALL IMMEDIATE;
+  {{settings_for_speed}}
   {{preflight}}
   {{refuse}}
-
-  {{rows}}
+  {{warnings}}
   counted_before := counted;
   checksum_before := checksum;
 
   {{set_aside}}
 
   {{create_hypertable}}
+
+  {{with_indexes}}
 
   {{triggers_back}}
 
@@ -63,5 +70,5 @@ BEGIN
   END IF;
 
   {{give_back}}
-  PERFORM set_config('lock_timeout', callers_lock_timeout, true);
+  {{settings_back}}
 END

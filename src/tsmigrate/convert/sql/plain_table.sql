@@ -9,10 +9,7 @@ DECLARE
   found_reasons text[];
   found_mends text[];
   remembered jsonb;
-  callers_lock_timeout text := current_setting('lock_timeout');
-  callers_path text := current_setting('search_path');
-  callers_check_bodies text := current_setting('check_function_bodies');
-  callers_tablespace text := current_setting('default_tablespace');
+  {{settings_found}}
   forced bool;
   -- What depends on the table
   doomed_relations oid[];   -- views and materialized views that are dropped and made anew, those they depend on first
@@ -22,6 +19,7 @@ DECLARE
   relation_names text[];
   function_names text[];
   unwanted_indexes oid[];   -- added by create_hypertable
+  unwanted_foreign_keys oid[] := '{}';
   detaching text[];
   repointing text[];
   -- Definitions: statements with the place in which each is run
@@ -41,10 +39,9 @@ DECLARE
   counted_before bigint;
   checksum_before numeric;
 BEGIN
+  {{settings_for_speed}}
   {{revert_preflight}}
 
-  -- Deferred checks that are pending would stop the change of the table (55006).
-  SET CONSTRAINTS ALL IMMEDIATE;
   {{lock}}
   -- Definitions are written, and dependents found, with every name in full.
   PERFORM set_config('search_path', '', true);
@@ -81,8 +78,5 @@ BEGIN
   IF forced THEN
     EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', full_name);
   END IF;
-  PERFORM set_config('search_path', callers_path, true);
-  PERFORM set_config('check_function_bodies', callers_check_bodies, true);
-  PERFORM set_config('default_tablespace', callers_tablespace, true);
-  PERFORM set_config('lock_timeout', callers_lock_timeout, true);
+  {{settings_back}}
 END

@@ -1,7 +1,7 @@
 -- Definitions are written with every name in full.
 PERFORM set_config('search_path', '', true);
 was_nullable := NOT facts.attnotnull;
-SELECT coalesce(array_agg(indexrelid), '{}') INTO indexes_before FROM pg_index WHERE indrelid = target;
+SELECT coalesce(array_agg(indexrelid::regclass::text), '{}') INTO indexes_before FROM pg_index WHERE indrelid = target;
 
 -- A hypertable cannot be a member of a publication (TS101).
 SELECT coalesce(array_agg(format('ALTER PUBLICATION %I ADD TABLE ONLY %s%s%s', p.pubname, target,
@@ -23,14 +23,9 @@ END LOOP;
 -- disabled is enabled all the same on every chunk made later. ENABLE ALWAYS does not reach chunks either.
 {{capture_triggers}}
 FOR statement IN
-  SELECT format('the row trigger %I reads TG_TABLE_NAME or its like, which in a hypertable is the chunk''s', t.tgname)
-  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-  WHERE t.tgrelid = target AND t.tgtype & 1 = 1 AND p.prosrc ~* '\mtg_(table_name|relname|relid)\M'
-LOOP
-  RAISE WARNING '%: %', table_name, statement;
-END LOOP;
-FOR statement IN
   SELECT format('DROP TRIGGER %I ON %s', tgname, target) FROM pg_trigger WHERE tgrelid = target AND NOT tgisinternal
 LOOP
   EXECUTE statement;
 END LOOP;
+
+{{without_indexes}}

@@ -1,4 +1,4 @@
-"""`op.widen_primary_key`, `op.widen_unique_constraint` and their ways back: `narrow_…`.
+"""What widening a primary key and a unique constraint have in common, and narrowing them again.
 
 A hypertable's every key must hold the partition column. The widened key keeps the narrow one's name, options and
 place, so that nothing else in the schema changes; what the narrow one was is remembered for the way back.
@@ -6,14 +6,15 @@ place, so that nothing else in the schema changes; what the narrow one was is re
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from alembic.operations import Operations
+from typing import ClassVar
 
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.operation import Run, TableOperation, operation
+from tsmigrate.ops.operation import TableOperation
+from tsmigrate.ops.run import Run
 from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table
 from tsmigrate.sql import identifier, literal
 
@@ -56,20 +57,24 @@ CASE WHEN key.is_deferrable THEN ' DEFERRABLE' ELSE '' END
 
 
 @dataclass(frozen=True)
-class _Key(TableOperation):
-    """Which key: the primary one, or the unique constraint of that name."""
+class Key(TableOperation):
+    """Which key."""
+
+    keyword: ClassVar[str]
 
     @property
-    def keyword(self) -> str:
-        return "PRIMARY KEY"
-
-    @property
+    @abstractmethod
     def condition(self) -> str:
-        return "k.contype = 'p'"
+        """By which it is found in pg_constraint k."""
 
     @property
+    @abstractmethod
     def described(self) -> str:
-        return f"primary key of {self.subject}"
+        """For messages."""
+
+    @abstractmethod
+    def remembered_under(self, run: Run) -> undo.Key:
+        """Where the upgrade leaves what the narrow key was."""
 
     def find(self) -> str:
         return assemble(
@@ -82,33 +87,10 @@ class _Key(TableOperation):
         )
 
     def locked(self, run: Run) -> str:
-        return lock(self.subject, "ACCESS EXCLUSIVE", timeout_ms=run.lock_timeout_ms, retries=run.lock_retries)
-
-    def remembered_under(self, run: Run) -> undo.Key:
-        return self.undo_key(run, "widen_primary_key")
+        return lock(self.subject, "ACCESS EXCLUSIVE", run.locking)
 
 
-@dataclass(frozen=True)
-class _UniqueKey(_Key):
-    constraint: str
-
-    @property
-    def keyword(self) -> str:
-        return "UNIQUE"
-
-    @property
-    def condition(self) -> str:
-        return f"k.contype = 'u' AND k.conname = {literal(self.constraint)}"
-
-    @property
-    def described(self) -> str:
-        return f"unique constraint {identifier(self.constraint)} of {self.subject}"
-
-    def remembered_under(self, run: Run) -> undo.Key:
-        return self.undo_key(run, f"widen_unique_constraint {identifier(self.constraint)}")
-
-
-def _widen(key: _Key, columns: Sequence[str], concurrent_index: str | None, run: Run) -> Sequence[str]:
+def widen(key: Key, columns: Sequence[str], concurrent_index: str | None, run: Run) -> Sequence[str]:
     wanted = f"ARRAY[{', '.join(literal(column) for column in columns)}]::text[]"
     return [
         do_block(
@@ -192,7 +174,7 @@ def _key_of(columns: Sequence[str], concurrent_index: str | None) -> str:
     )
 
 
-def _refuse_widening(key: _Key, wanted: str) -> str:
+def _refuse_widening(key: Key, wanted: str) -> str:
     return assemble(
         """
         SELECT string_agg(quote_ident(name), ', ') INTO told FROM unnest({{wanted}}) AS w(name)
@@ -220,12 +202,12 @@ def _refuse_widening(key: _Key, wanted: str) -> str:
         ),
         pointed_at=refuse(
             f"{literal('foreign keys point at the ' + key.described + ': ')} || told",
-            "op.drop_foreign_key_to before, or op.widen_foreign_key where the reference shall stay",
+            "op.drop_foreign_key_to before; where the reference shall stay, op.widen_foreign_key afterwards",
         ),
     )
 
 
-def _refuse_nulls(key: _Key) -> str:
+def _refuse_nulls(key: Key) -> str:
     return assemble(
         """
         IF nullable <> '{}' THEN
@@ -246,7 +228,7 @@ def _refuse_nulls(key: _Key) -> str:
     )
 
 
-def _find_ready_index(key: _Key, columns: Sequence[str], concurrent_index: str | None) -> str:
+def _find_ready_index(key: Key, columns: Sequence[str], concurrent_index: str | None) -> str:
     """Check the index that was built beforehand, and keep its definition for the way back."""
     if not concurrent_index:
         return ""
@@ -274,7 +256,7 @@ def _find_ready_index(key: _Key, columns: Sequence[str], concurrent_index: str |
     )
 
 
-def _narrow(key: _Key, run: Run) -> Sequence[str]:
+def narrow(key: Key, run: Run) -> Sequence[str]:
     return [
         do_block(
             """
@@ -339,143 +321,7 @@ def _narrow(key: _Key, run: Run) -> Sequence[str]:
     ]
 
 
-@operation
-@dataclass(frozen=True)
-class WidenPrimaryKey(_Key):
-    """Replace the primary key by one that also holds the partition column.
-
-    `columns` are all columns of the new key, in order. With `using_concurrent_index` the new key takes over a unique
-    index on exactly those columns that CREATE UNIQUE INDEX CONCURRENTLY has built beforehand, and the lock is short.
-    Refused while foreign keys point at the key, and where a column has NULLs.
-    """
-
-    columns: tuple[str, ...]
-    using_concurrent_index: str | None = None
-    name = "widen_primary_key"
-
-    @classmethod
-    def widen_primary_key(
-        cls,
-        operations: Operations,
-        table: str,
-        columns: Sequence[str],
-        *,
-        using_concurrent_index: str | None = None,
-        schema: str | None = None,
-    ) -> None:
-        """Add the partition column to the primary key of a table."""
-        operations.invoke(cls(table, schema, tuple(columns), using_concurrent_index))
-
-    def statements(self, run: Run) -> Sequence[str]:
-        return _widen(self, self.columns, self.using_concurrent_index, run)
-
-    def reverse(self) -> NarrowPrimaryKey:
-        return NarrowPrimaryKey(self.table, self.schema, self.columns, self.using_concurrent_index)
-
-
-@operation
-@dataclass(frozen=True)
-class NarrowPrimaryKey(_Key):
-    """Take `widen_primary_key` back: the key as it was, after counting the rows that would break it.
-
-    `columns` and `using_concurrent_index` are needed only to reverse this operation in turn.
-    """
-
-    columns: tuple[str, ...] = ()
-    using_concurrent_index: str | None = None
-    name = "narrow_primary_key"
-
-    @classmethod
-    def narrow_primary_key(
-        cls,
-        operations: Operations,
-        table: str,
-        *,
-        columns: Sequence[str] = (),
-        using_concurrent_index: str | None = None,
-        schema: str | None = None,
-    ) -> None:
-        """Give a table back the primary key that this revision's upgrade widened."""
-        operations.invoke(cls(table, schema, tuple(columns), using_concurrent_index))
-
-    def statements(self, run: Run) -> Sequence[str]:
-        return _narrow(self, run)
-
-    def reverse(self) -> WidenPrimaryKey:
-        return WidenPrimaryKey(self.table, self.schema, _columns_named(self, self.columns), self.using_concurrent_index)
-
-
-@operation
-@dataclass(frozen=True)
-class WidenUniqueConstraint(_UniqueKey):
-    """Replace a unique constraint by one that also holds the partition column; as `widen_primary_key`.
-
-    From then on the constraint holds for the columns together: the narrow ones alone may repeat at different times.
-    """
-
-    columns: tuple[str, ...]
-    using_concurrent_index: str | None = None
-    name = "widen_unique_constraint"
-
-    @classmethod
-    def widen_unique_constraint(
-        cls,
-        operations: Operations,
-        table: str,
-        constraint: str,
-        columns: Sequence[str],
-        *,
-        using_concurrent_index: str | None = None,
-        schema: str | None = None,
-    ) -> None:
-        """Add the partition column to a unique constraint of a table."""
-        operations.invoke(cls(table, schema, constraint, tuple(columns), using_concurrent_index))
-
-    def statements(self, run: Run) -> Sequence[str]:
-        return _widen(self, self.columns, self.using_concurrent_index, run)
-
-    def reverse(self) -> NarrowUniqueConstraint:
-        return NarrowUniqueConstraint(
-            self.table, self.schema, self.constraint, self.columns, self.using_concurrent_index
-        )
-
-
-@operation
-@dataclass(frozen=True)
-class NarrowUniqueConstraint(_UniqueKey):
-    """Take `widen_unique_constraint` back: the constraint as it was, after counting the rows that would break it.
-
-    `columns` and `using_concurrent_index` are needed only to reverse this operation in turn.
-    """
-
-    columns: tuple[str, ...] = ()
-    using_concurrent_index: str | None = None
-    name = "narrow_unique_constraint"
-
-    @classmethod
-    def narrow_unique_constraint(
-        cls,
-        operations: Operations,
-        table: str,
-        constraint: str,
-        *,
-        columns: Sequence[str] = (),
-        using_concurrent_index: str | None = None,
-        schema: str | None = None,
-    ) -> None:
-        """Give a table back the unique constraint that this revision's upgrade widened."""
-        operations.invoke(cls(table, schema, constraint, tuple(columns), using_concurrent_index))
-
-    def statements(self, run: Run) -> Sequence[str]:
-        return _narrow(self, run)
-
-    def reverse(self) -> WidenUniqueConstraint:
-        return WidenUniqueConstraint(
-            self.table, self.schema, self.constraint, _columns_named(self, self.columns), self.using_concurrent_index
-        )
-
-
-def _columns_named(key: _Key, columns: tuple[str, ...]) -> tuple[str, ...]:
+def columns_named(key: Key, columns: tuple[str, ...]) -> tuple[str, ...]:
     if not columns:
         raise UsageError(
             f"{key.name} of the {key.described} does not say which columns the upgrade had widened it to",

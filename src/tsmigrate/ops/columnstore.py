@@ -1,0 +1,278 @@
+"""`op.set_columnstore` and its way back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alembic.operations import Operations
+
+from tsmigrate import undo
+from tsmigrate.errors import UsageError
+from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
+from tsmigrate.ops.facts import COLUMNSTORE_POLICY, COMPRESSED_CHUNKS, LOCKS_TO_DECOMPRESS, find_hypertable, policy
+from tsmigrate.ops.operation import TableOperation, operation
+from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, no_room_for_locks, refuse_all
+from tsmigrate.ops.run import Run
+from tsmigrate.ops.support import require_support, return_if_skipped
+from tsmigrate.plpgsql import assemble, do_block, lock
+from tsmigrate.sql import identifier, literal
+
+SET = "set_columnstore"
+
+
+@dataclass(frozen=True)
+class _Order:
+    """An entry of `orderby`: a column with its direction."""
+
+    column: str
+    rest: str
+
+    @classmethod
+    def parse(cls, entry: str) -> _Order:
+        found = _ENTRY.fullmatch(entry.strip())
+        if found is None:
+            raise UsageError(
+                f"set_columnstore cannot order by {entry!r}",
+                mend='write a column, then ASC or DESC, then NULLS FIRST or NULLS LAST, as in "at DESC"; a name with '
+                "blanks, commas or such goes between double quotes",
+            )
+        column = found["plain"] or found["quoted"].replace('""', '"')
+        direction, nulls = found["direction"], found["nulls"]
+        return cls(
+            column, (f" {direction.upper()}" if direction else "") + (f" NULLS {nulls.upper()}" if nulls else "")
+        )
+
+    def __str__(self) -> str:
+        return identifier(self.column) + self.rest
+
+
+_ENTRY = re.compile(
+    r"""(?:(?P<plain>[^\s"',;()]+)|"(?P<quoted>(?:[^"]|"")+)")"""
+    r"(?:\s+(?P<direction>ASC|DESC))?(?:\s+NULLS\s+(?P<nulls>FIRST|LAST))?",
+    re.IGNORECASE,
+)
+
+
+@operation
+@dataclass(frozen=True)
+class SetColumnstore(TableOperation):
+    """Enable the columnstore of a hypertable, or change how it is laid out.
+
+    `segmentby` names the columns by which rows are kept together, usually the one most queries filter by and that has
+    over a hundred rows for each value in a chunk; `[]` says none. `orderby` says how rows are ordered within, as in
+    `["at DESC"]` or `["at DESC NULLS LAST"]`; names are taken as they stand, in double quotes where they hold blanks or
+    commas. What is left out, TimescaleDB chooses by itself, often poorly. Chunks compressed before keep their layout.
+
+    This compresses nothing: `op.add_columnstore_policy` and `op.compress_chunks` do.
+    """
+
+    segmentby: Sequence[str] | None = None
+    orderby: Sequence[str] | None = None
+    name = SET
+
+    @classmethod
+    def set_columnstore(
+        cls,
+        operations: Operations,
+        table: str,
+        *,
+        segmentby: Sequence[str] | None = None,
+        orderby: Sequence[str] | None = None,
+        schema: str | None = None,
+    ) -> None:
+        """Enable a hypertable's columnstore, with the layout of its chunks."""
+        operations.invoke(cls(table, schema, segmentby, orderby))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        order = self._order()
+        return [
+            do_block(
+                """
+                DECLARE
+                  facts record;
+                  before jsonb;
+                BEGIN
+                  {{require_support}}
+                  {{find}}
+                  {{reasons}}
+                  {{lock}}
+                  {{read}}
+                  {{remember}}
+                  {{apply}}
+                END
+                """,
+                require_support=require_support(self.undo_key(run, SET), run),
+                find=find_hypertable(self.subject),
+                reasons=refuse_all(f"set_columnstore of {self.subject}", self._reasons(order)),
+                # TimescaleDB takes the same lock, on the hypertable alone.
+                lock=lock(
+                    self.subject,
+                    "ACCESS EXCLUSIVE",
+                    run.locking,
+                    only=True,
+                ),
+                read=read_settings("before"),
+                remember=undo.remember(self.undo_key(run, SET), "coalesce(before, '{}')"),
+                apply=apply_settings(self._settings(order)),
+            )
+        ]
+
+    def _order(self) -> list[_Order]:
+        """The entries of `orderby`, or an error where these arguments make no sense on any table."""
+        for argument, value in (("segmentby", self.segmentby), ("orderby", self.orderby)):
+            if isinstance(value, str):
+                raise UsageError(f"set_columnstore of {self.subject}: {argument} is {value!r}", mend="give a list")
+        if self.orderby is not None and not self.orderby:
+            raise UsageError(
+                f"set_columnstore of {self.subject} orders by nothing",
+                mend="name columns, usually the partition column: orderby=['at DESC']; or leave orderby out",
+            )
+        order = [_Order.parse(entry) for entry in self.orderby or ()]
+        named = [*(self.segmentby or ()), *(entry.column for entry in order)]
+        twice = sorted({column for column in named if named.count(column) > 1})
+        if twice:
+            raise UsageError(
+                f"set_columnstore of {self.subject} names {', '.join(map(identifier, twice))} more than once",
+                mend="a column is segmented by or ordered by, once",
+            )
+        return order
+
+    def _settings(self, order: list[_Order]) -> str:
+        """An expression of type jsonb, as `read_settings` gives it."""
+        segmentby = None if self.segmentby is None else ", ".join(map(identifier, self.segmentby))
+        orderby = ", ".join(map(str, order)) or None
+        values = ", ".join(
+            f"'{name}', {'NULL::text' if value is None else literal(value)}"
+            for name, value in (("segmentby", segmentby), ("orderby", orderby))
+        )
+        # What this operation does not speak of stays as it is.
+        return f"coalesce(before, '{{}}') || jsonb_build_object({values})"
+
+    def _reasons(self, order: list[_Order]) -> list[Reason]:
+        columns = [*(self.segmentby or ()), *(entry.column for entry in order)]
+        return [
+            NOT_ITS_OWNER,
+            *map(_unknown, columns),
+            Reason(
+                when="facts.row_security",
+                told="'row security is enabled on it, which its columnstore would not know'",
+                mend="ALTER TABLE … DISABLE ROW LEVEL SECURITY, and look after access in another way",
+            ),
+            Reason(
+                when=f"EXISTS ({_EXCLUSIONS})",
+                told=f"format('it has the exclusion constraint %s, which its columnstore would not enforce', "
+                f"(SELECT string_agg(quote_ident(conname), ', ' ORDER BY conname) FROM ({_EXCLUSIONS}) AS e))",
+                mend="drop the exclusion constraint: ALTER TABLE … DROP CONSTRAINT …",
+            ),
+        ]
+
+    def reverse(self) -> RestoreColumnstore:
+        return RestoreColumnstore(self.table, self.schema, self.segmentby, self.orderby)
+
+
+_EXCLUSIONS = "SELECT conname FROM pg_constraint WHERE conrelid = facts.relation AND contype = 'x'"
+
+
+def _unknown(column: str) -> Reason:
+    identifier(column)  # refuses what PostgreSQL would cut off
+    return Reason(
+        when="NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = facts.relation "
+        f"AND attname = {literal(column)} AND attnum > 0 AND NOT attisdropped)",
+        told=f"format('it has no column %I', {literal(column)})",
+        mend="correct the column's name in the revision; upper and lower case differ",
+    )
+
+
+@operation
+@dataclass(frozen=True)
+class RestoreColumnstore(TableOperation):
+    """Take `set_columnstore` back: the settings are again what they were before the revision.
+
+    Where there was no columnstore, chunks that are still in it are decompressed, in one transaction, and it is
+    disabled; refused while a policy would compress them again. `segmentby` and `orderby`, which the upgrade had set,
+    are needed only to reverse this operation in turn.
+    """
+
+    segmentby: Sequence[str] | None = None
+    orderby: Sequence[str] | None = None
+    name = "restore_columnstore"
+
+    @classmethod
+    def restore_columnstore(
+        cls,
+        operations: Operations,
+        table: str,
+        *,
+        segmentby: Sequence[str] | None = None,
+        orderby: Sequence[str] | None = None,
+        schema: str | None = None,
+    ) -> None:
+        """Give a hypertable's columnstore back the settings it had before this revision, usually none."""
+        operations.invoke(cls(table, schema, segmentby, orderby))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        key = self.undo_key(run, SET)
+        return [
+            do_block(
+                """
+                DECLARE
+                  facts record;
+                  before jsonb;
+                  chunk text;
+                BEGIN
+                  {{recall}}
+                  {{skipped}}
+                  {{insist}}
+                  {{find}}
+                  {{lock}}
+                  IF before <> '{}' THEN
+                    {{apply}}
+                  ELSE
+                    {{reasons}}
+                    {{decompress}}
+                    {{disable}}
+                  END IF;
+                END
+                """,
+                recall=undo.recall(key, "before"),
+                skipped=return_if_skipped("before"),
+                insist=undo.insist("before", key),
+                find=find_hypertable(self.subject),
+                lock=lock(
+                    self.subject,
+                    "ACCESS EXCLUSIVE",
+                    run.locking,
+                    only=True,
+                ),
+                apply=apply_settings("before"),
+                reasons=refuse_all(f"restore_columnstore of {self.subject}", _REASONS_AGAINST_DISABLING),
+                decompress=_DECOMPRESS_ALL,
+                disable=disable(),
+            )
+        ]
+
+    def reverse(self) -> SetColumnstore:
+        return SetColumnstore(self.table, self.schema, self.segmentby, self.orderby)
+
+
+_REASONS_AGAINST_DISABLING = (
+    NOT_ITS_OWNER,
+    Reason(
+        among="timescaledb_information.jobs",
+        when=policy(COLUMNSTORE_POLICY),
+        told="'a policy would compress its chunks again'",
+        mend="take back add_columnstore_policy first: op.remove_columnstore_policy",
+    ),
+    no_room_for_locks(LOCKS_TO_DECOMPRESS, "decompressing its chunks"),
+)
+
+_DECOMPRESS_ALL = assemble(
+    """
+    FOR chunk IN {{compressed}} LOOP
+      PERFORM decompress_chunk(chunk::regclass, true);
+    END LOOP;
+    """,
+    compressed=COMPRESSED_CHUNKS,
+)

@@ -1,0 +1,189 @@
+"""`op.add_columnstore_policy` and its way back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from alembic.operations import Operations
+
+from tsmigrate import undo
+from tsmigrate.errors import UsageError
+from tsmigrate.ops.facts import COLUMNSTORE_POLICY, RETENTION_POLICY, find_hypertable, policy
+from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.reasons import (
+    INTEGER_NOW_MISSING,
+    NO_COLUMNSTORE,
+    NOT_ITS_OWNER,
+    OWNER_CANNOT_LOG_IN,
+    Reason,
+    has_policy,
+    refuse_all,
+)
+from tsmigrate.ops.run import Run
+from tsmigrate.ops.spans import Span, schedule, size
+from tsmigrate.ops.support import INSTALLED_VERSION, require_support, return_if_skipped
+from tsmigrate.plpgsql import do_block, lock, tell
+from tsmigrate.sql import literal
+
+ADD = "add_columnstore_policy"
+
+
+@operation
+@dataclass(frozen=True)
+class AddColumnstorePolicy(TableOperation):
+    """Let a background job move chunks into the columnstore once all their rows are older than `after`.
+
+    `after` is a PostgreSQL interval such as `'7 days'`, or a whole number where the partition column is one.
+    `schedule_interval` says how often the job runs; TimescaleDB's default depends on the interval of the chunks.
+
+    The job runs as the table's owner, who must be able to log in. Refused where a policy is there already, and where a
+    retention policy would drop the chunks before they are old enough.
+    """
+
+    after: str | int
+    schedule_interval: str | None = None
+    name = ADD
+
+    @classmethod
+    def add_columnstore_policy(
+        cls,
+        operations: Operations,
+        table: str,
+        after: str | int,
+        *,
+        schedule_interval: str | None = None,
+        schema: str | None = None,
+    ) -> None:
+        """Move chunks into the columnstore once they are old enough."""
+        operations.invoke(cls(table, schema, after, schedule_interval))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        key = self.undo_key(run, ADD)
+        age = Span("after", "age", self.after, "give the age at which chunks are compressed: '7 days'")
+        pause = schedule(self.schedule_interval)
+        return [
+            do_block(
+                """
+                DECLARE
+                  facts record;
+                  {{age}}
+                  {{schedule}}
+                BEGIN
+                  {{require_support}}
+                  {{find}}
+                  {{read_age}}
+                  {{read_schedule}}
+                  {{reasons}}
+                  {{lock}}
+                  EXECUTE format('%s => $2::%s, schedule_interval => $3::interval)',
+                                 CASE WHEN {{version}} < ARRAY[2, 18]
+                                      THEN 'SELECT add_compression_policy($1, compress_after'
+                                      ELSE 'CALL add_columnstore_policy($1, after' END, facts.span_type)
+                    USING facts.relation, age, schedule;
+                END
+                """,
+                require_support=require_support(key, run),
+                find=find_hypertable(self.subject),
+                age=age.declaration,
+                schedule=pause.declaration,
+                read_age=age.read(),
+                read_schedule=pause.read(),
+                reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *_REASONS)),
+                # Two of these at once would both find no policy.
+                lock=lock(
+                    self.subject,
+                    "SHARE UPDATE EXCLUSIVE",
+                    run.locking,
+                    only=True,
+                ),
+                version=INSTALLED_VERSION,
+            )
+        ]
+
+    def reverse(self) -> RemoveColumnstorePolicy:
+        return RemoveColumnstorePolicy(self.table, self.schema, self)
+
+
+_DROP_AFTER = "config ->> 'drop_after'"
+
+_REASONS = (
+    NOT_ITS_OWNER,
+    NO_COLUMNSTORE,
+    has_policy(
+        "columnstore",
+        COLUMNSTORE_POLICY,
+        particulars="format('which waits %s', coalesce(config ->> 'compress_after', "
+        "config ->> 'compress_created_before'))",
+        removal="CALL remove_columnstore_policy(…)",
+    ),
+    INTEGER_NOW_MISSING,
+    OWNER_CANNOT_LOG_IN,
+    Reason(
+        among="timescaledb_information.jobs",
+        when=f"CASE WHEN {policy(RETENTION_POLICY)} THEN {size('age')} > {size(_DROP_AFTER)} END",
+        told=f"format('its retention policy drops chunks after %s, before they would be compressed', {_DROP_AFTER})",
+        mend="compress chunks sooner: after=…, or keep them longer",
+    ),
+)
+
+
+@operation
+@dataclass(frozen=True)
+class RemoveColumnstorePolicy(TableOperation):
+    """Take `add_columnstore_policy` back: remove the policy. Chunks in the columnstore stay there."""
+
+    added: AddColumnstorePolicy | None = field(default=None, metadata=NOT_WRITTEN)
+    name = "remove_columnstore_policy"
+
+    @classmethod
+    def remove_columnstore_policy(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
+        """Remove a hypertable's columnstore policy."""
+        operations.invoke(cls(table, schema))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        key = self.undo_key(run, ADD)
+        return [
+            do_block(
+                """
+                DECLARE
+                  facts record;
+                  before jsonb;
+                BEGIN
+                  {{recall}}
+                  {{skipped}}
+                  {{find}}
+                  {{reasons}}
+                  {{lock}}
+                  IF NOT EXISTS (SELECT FROM timescaledb_information.jobs WHERE {{policy}}) THEN
+                    {{gone}}
+                  ELSIF {{version}} < ARRAY[2, 18] THEN
+                    PERFORM remove_compression_policy(facts.relation);
+                  ELSE
+                    CALL remove_columnstore_policy(facts.relation);
+                  END IF;
+                END
+                """,
+                recall=undo.recall(key, "before"),
+                skipped=return_if_skipped("before"),
+                find=find_hypertable(self.subject),
+                reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
+                policy=policy(COLUMNSTORE_POLICY),
+                gone=tell(literal(f"{self.subject} has no columnstore policy any more")),
+                lock=lock(
+                    self.subject,
+                    "SHARE UPDATE EXCLUSIVE",
+                    run.locking,
+                    only=True,
+                ),
+                version=INSTALLED_VERSION,
+            )
+        ]
+
+    def reverse(self) -> AddColumnstorePolicy:
+        if self.added is None:
+            raise UsageError(
+                f"remove_columnstore_policy of {self.subject} does not know the policy",
+                mend="write the downgrade with op.add_columnstore_policy by hand",
+            )
+        return self.added

@@ -1,0 +1,191 @@
+"""`op.add_refresh_policy` and its way back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from alembic.operations import Operations
+
+from tsmigrate import undo
+from tsmigrate.errors import UsageError
+from tsmigrate.ops.facts import REFRESH_POLICY, RETENTION_POLICY, find_aggregate
+from tsmigrate.ops.operation import ALWAYS_WRITTEN, NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.reasons import NOT_ITS_OWNER, OWNER_CANNOT_LOG_IN, Reason, has_policy, refuse_all
+from tsmigrate.ops.run import Run
+from tsmigrate.ops.spans import Span, schedule, size
+from tsmigrate.ops.support import require_support, return_if_skipped
+from tsmigrate.plpgsql import do_block
+from tsmigrate.sql import literal
+
+ADD = "add_refresh_policy"
+
+# On the rows below: `b` is the aggregate that has them, if one does.
+_RETENTION = """\
+timescaledb_information.jobs p
+  LEFT JOIN timescaledb_information.continuous_aggregates b
+    ON (b.materialization_hypertable_schema, b.materialization_hypertable_name) =
+       (facts.source_schema, facts.source_name)"""
+_BELOW_IT = f"""\
+p.proc_name = {literal(RETENTION_POLICY)} AND p.config ->> 'drop_after' IS NOT NULL
+   AND (p.hypertable_schema, p.hypertable_name) IN
+       ((facts.source_schema, facts.source_name), (b.view_schema, b.view_name))"""
+_BELOW = "format('%I.%I', coalesce(b.view_schema, facts.source_schema), coalesce(b.view_name, facts.source_name))"
+
+_SINCE, _UNTIL, _WIDTH, _DROP_AFTER = map(size, ("since", "until", "width", "p.config ->> 'drop_after'"))
+
+_OFFSET = "give an interval such as '3 months', or a whole number where the partition column is one"
+
+_REASONS = (
+    NOT_ITS_OWNER,
+    Reason(
+        when=f"{_SINCE} <= {_UNTIL}",
+        told="format('start_offset %s is not before end_offset %s', since, until)",
+        mend="both are ages: start_offset is the greater one",
+    ),
+    Reason(
+        when=f"{_SINCE} > {_UNTIL} AND {_SINCE} - {_UNTIL} < 2 * {_WIDTH}",
+        told="format('from start_offset %s to end_offset %s is less than two buckets of %s', since, until, width)",
+        mend="make start_offset two buckets and end_offset long, or longer",
+    ),
+    OWNER_CANNOT_LOG_IN,
+    has_policy(
+        "refresh",
+        REFRESH_POLICY,
+        particulars="format('from %s to %s', coalesce(config ->> 'start_offset', 'the beginning'), "
+        "coalesce(config ->> 'end_offset', 'the end'))",
+        removal="SELECT remove_continuous_aggregate_policy(…)",
+    ),
+    Reason(
+        among=_RETENTION,
+        when=f"CASE WHEN {_BELOW_IT} AND since_wrong IS NULL THEN since IS NULL OR {_SINCE} >= {_DROP_AFTER} END",
+        told=f"format('retention drops the rows of %s, below it, after %s: a refresh from %s on deletes the buckets "
+        f"that they gave', {_BELOW}, p.config ->> 'drop_after', coalesce(since, 'the beginning'))",
+        mend="make start_offset shorter than the age at which rows are dropped",
+    ),
+    Reason(
+        among=_RETENTION,
+        when=f"CASE WHEN {_BELOW_IT} AND NOT facts.by_number THEN {_SINCE} < {_DROP_AFTER} "
+        f"AND {_SINCE} > coalesce({_UNTIL}, 0) "
+        f"AND {_SINCE} - coalesce({_UNTIL}, 0) < {size('schedule', by_number='false')} END",
+        told=f"format('retention drops the rows of %s, below it, and a refresh every %s of a window of %s leaves rows "
+        f"out that are then gone', {_BELOW}, schedule, since::interval - coalesce(until, '0')::interval)",
+        mend="let it be refreshed more often than its window is long",
+    ),
+)
+
+
+@operation
+@dataclass(frozen=True)
+class AddRefreshPolicy(TableOperation):
+    """Refresh a continuous aggregate every `schedule_interval`, from `start_offset` to `end_offset` before the present.
+
+    The offsets are intervals, or whole numbers where the partition column is one; None is the beginning or the end of
+    all time. Rows newer than `end_offset` are left to a later run; rows that change after `start_offset` never show.
+
+    It is refused, all reasons at once, where the window holds less than two buckets; where retention drops the rows
+    below before the window has passed them, because each refresh would delete the buckets of dropped rows; and where
+    the policy would not run. An aggregate over another one is judged by retention on that one: what is dropped further
+    below does not reach it.
+    """
+
+    start_offset: str | int | None = field(metadata=ALWAYS_WRITTEN)
+    end_offset: str | int | None = field(metadata=ALWAYS_WRITTEN)
+    schedule_interval: str
+    name = ADD
+
+    @classmethod
+    def add_refresh_policy(
+        cls,
+        operations: Operations,
+        name: str,
+        start_offset: str | int | None,
+        end_offset: str | int | None,
+        schedule_interval: str,
+        *,
+        schema: str | None = None,
+    ) -> None:
+        """Refresh a continuous aggregate on a schedule."""
+        operations.invoke(cls(name, schema, start_offset, end_offset, schedule_interval))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        key = self.undo_key(run, ADD)
+        spans = (
+            Span("start_offset", "since", self.start_offset, _OFFSET, refused=""),
+            Span("end_offset", "until", self.end_offset, _OFFSET, refused=""),
+            schedule(self.schedule_interval),
+        )
+        return [
+            do_block(
+                """
+                DECLARE
+                  facts record;
+                  {{spans}}
+                  width text;
+                BEGIN
+                  {{require_support}}
+                  {{find}}
+                  {{read_spans}}
+                  SELECT i.bucket_width INTO width
+                    FROM _timescaledb_catalog.hypertable h, _timescaledb_functions.cagg_get_bucket_function_info(h.id) i
+                   WHERE (h.schema_name, h.table_name) = (facts.holder_schema, facts.holder_name);
+                  {{reasons}}
+                  EXECUTE format('SELECT add_continuous_aggregate_policy($1, $2::%1$s, $3::%1$s, $4::interval)',
+                                 facts.span_type) USING facts.relation, since, until, schedule;
+                END
+                """,
+                spans="\n".join(span.declaration for span in spans),
+                require_support=require_support(key, run),
+                find=find_aggregate(self.subject),
+                read_spans="\n".join(span.read() for span in spans),
+                reasons=refuse_all(f"{ADD} of {self.subject}", (*(span.reason for span in spans), *_REASONS)),
+            )
+        ]
+
+    def reverse(self) -> RemoveRefreshPolicy:
+        return RemoveRefreshPolicy(self.table, self.schema, self)
+
+
+@operation
+@dataclass(frozen=True)
+class RemoveRefreshPolicy(TableOperation):
+    """Take `add_refresh_policy` back: the continuous aggregate is no longer refreshed by itself.
+
+    What has been refreshed stays as it is.
+    """
+
+    added: AddRefreshPolicy | None = field(default=None, metadata=NOT_WRITTEN)
+    name = "remove_refresh_policy"
+
+    @classmethod
+    def remove_refresh_policy(cls, operations: Operations, name: str, *, schema: str | None = None) -> None:
+        """Remove the refresh policy that this revision added."""
+        operations.invoke(cls(name, schema))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        return [
+            do_block(
+                """
+                DECLARE
+                  facts record;
+                  skipped jsonb;
+                BEGIN
+                  {{recall}}
+                  {{return_if_skipped}}
+                  {{find}}
+                  PERFORM remove_continuous_aggregate_policy(facts.relation, if_exists => true);
+                END
+                """,
+                recall=undo.recall(self.undo_key(run, ADD), "skipped"),
+                return_if_skipped=return_if_skipped("skipped"),
+                find=find_aggregate(self.subject),
+            )
+        ]
+
+    def reverse(self) -> AddRefreshPolicy:
+        if self.added is None:
+            raise UsageError(
+                f"remove_refresh_policy of {self.subject} does not know the policy",
+                mend="write the downgrade with op.add_refresh_policy by hand",
+            )
+        return self.added

@@ -1,0 +1,310 @@
+"""`op.add_retention_policy` and its way back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from alembic.operations import Operations
+
+from tsmigrate import undo
+from tsmigrate.errors import UsageError
+from tsmigrate.ops.facts import (
+    COLUMNSTORE_POLICY,
+    OF_HOLDER,
+    REFRESH_POLICY,
+    RETENTION_POLICY,
+    find_hypertable_or_aggregate,
+    policy,
+)
+from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.reasons import (
+    INTEGER_NOW_MISSING,
+    NOT_ITS_OWNER,
+    OWNER_CANNOT_LOG_IN,
+    Reason,
+    has_policy,
+    refuse_all,
+)
+from tsmigrate.ops.run import Run
+from tsmigrate.ops.spans import Span, schedule, size
+from tsmigrate.ops.support import require_support, return_if_skipped
+from tsmigrate.plpgsql import assemble, do_block, refuse, tell
+from tsmigrate.sql import literal
+
+ADD = "add_retention_policy"
+
+_AGGREGATES = f"""\
+timescaledb_information.continuous_aggregates a
+  LEFT JOIN timescaledb_information.jobs p
+    ON p.proc_name = {literal(REFRESH_POLICY)}
+   AND (p.hypertable_schema, p.hypertable_name) IN
+       ((a.materialization_hypertable_schema, a.materialization_hypertable_name), (a.view_schema, a.view_name))"""
+_OVER_IT = """\
+(a.hypertable_schema, a.hypertable_name) IN ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name))"""
+
+_DROP_AFTER = size("drop_after")
+_START, _END = (size(f"p.config ->> '{offset}_offset'") for offset in ("start", "end"))
+_COMPRESS_AFTER = "coalesce(config ->> 'compress_after', config ->> 'compress_created_before')"
+
+_REASONS = (
+    NOT_ITS_OWNER,
+    has_policy(
+        "retention",
+        RETENTION_POLICY,
+        particulars="format('which drops after %s', coalesce(config ->> 'drop_after', "
+        "config ->> 'drop_created_before'))",
+        removal="SELECT remove_retention_policy(…)",
+    ),
+    OWNER_CANNOT_LOG_IN,
+    INTEGER_NOW_MISSING,
+    Reason(
+        among="pg_constraint",
+        when="contype = 'f' AND confrelid = facts.relation AND conparentid = 0",
+        told="format('the foreign key %I of %s points at it, and drop_chunks fails where one does', conname, "
+        "conrelid::regclass)",
+        mend="op.drop_foreign_key_to(%L)",
+        mend_with="facts.name",
+    ),
+    # Verified on 2.28: a refresh that reaches back beyond the dropped chunks deletes the buckets that they had given.
+    Reason(
+        among=_AGGREGATES,
+        when=f"CASE WHEN {_OVER_IT} AND p.job_id IS NOT NULL THEN {_START} IS NULL OR {_START} >= {_DROP_AFTER} END",
+        told="format('its continuous aggregate %I.%I is refreshed from %s on, which deletes the buckets whose rows "
+        "were dropped', a.view_schema, a.view_name, coalesce(p.config ->> 'start_offset', 'the beginning'))",
+        mend="let it be refreshed with a start_offset shorter than drop_after: op.remove_refresh_policy, then "
+        "op.add_refresh_policy",
+    ),
+    Reason(
+        among=_AGGREGATES,
+        when=f"CASE WHEN {_OVER_IT} AND NOT facts.by_number THEN {_START} < {_DROP_AFTER} "
+        f"AND {_START} - coalesce({_END}, 0) < extract(epoch FROM p.schedule_interval) END",
+        told="format('its continuous aggregate %I.%I is refreshed every %s, a window of only %s: rows between two "
+        "windows would be dropped and never be aggregated', a.view_schema, a.view_name, p.schedule_interval, "
+        "(p.config ->> 'start_offset')::interval - coalesce(p.config ->> 'end_offset', '0')::interval)",
+        mend="let it be refreshed more often than its window is long: op.remove_refresh_policy, then "
+        "op.add_refresh_policy",
+    ),
+    Reason(
+        among="timescaledb_information.jobs",
+        when=f"CASE WHEN {policy(COLUMNSTORE_POLICY)} THEN {size(_COMPRESS_AFTER)} > {_DROP_AFTER} END",
+        told=f"format('its columnstore policy waits %s, longer than rows are kept', {_COMPRESS_AFTER})",
+        mend="let it compress earlier, or keep the rows longer",
+    ),
+)
+
+# Numbers of slices are given out once, whether or not the chunk stays; compressed chunks have none.
+_MEMORY = """\
+jsonb_build_object(
+  'chunks', {{chunks}},
+  'last_slice', (SELECT CASE WHEN is_called THEN last_value ELSE 0 END
+                   FROM _timescaledb_catalog.dimension_slice_id_seq)
+)"""
+_CHUNKS = f"""\
+(SELECT coalesce(jsonb_agg(jsonb_build_object(
+          'schema', chunk_schema, 'name', chunk_name,
+          'from', coalesce(to_jsonb(range_start), to_jsonb(range_start_integer)),
+          'to', coalesce(to_jsonb(range_end), to_jsonb(range_end_integer)))), '[]')
+   FROM timescaledb_information.chunks
+  WHERE {OF_HOLDER})"""
+
+
+@dataclass(frozen=True)
+class _Retention(TableOperation):
+    def key(self, run: Run) -> undo.Key:
+        return self.undo_key(run, ADD)
+
+
+@operation
+@dataclass(frozen=True)
+class AddRetentionPolicy(_Retention):
+    """Let TimescaleDB drop the chunks of a hypertable or a continuous aggregate once all their rows are older.
+
+    `drop_after` is an interval such as `'3 months'`, or a whole number where the partition column is one;
+    `schedule_interval` is the time between two runs (a day, if not given).
+
+    It is refused, all reasons at once, where it would destroy more than rows of that age: over a continuous aggregate
+    whose refresh reaches back as far (TimescaleDB then deletes the buckets of the dropped rows, without a word) or
+    whose refreshes leave gaps; where a foreign key points at the table, since no chunk could then be dropped; and where
+    the policy would not run. An aggregate without a refresh policy is warned of.
+    """
+
+    drop_after: str | int
+    schedule_interval: str | None = None
+    name = ADD
+
+    @classmethod
+    def add_retention_policy(
+        cls,
+        operations: Operations,
+        table: str,
+        drop_after: str | int,
+        schedule_interval: str | None = None,
+        *,
+        schema: str | None = None,
+    ) -> None:
+        """Drop chunks when all their rows are older than this."""
+        operations.invoke(cls(table, schema, drop_after, schedule_interval))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        age = Span("drop_after", "drop_after", self.drop_after, "give the age at which rows may go: '3 months'")
+        pause = schedule(self.schedule_interval)
+        return [
+            do_block(
+                """
+                DECLARE
+                  facts record;
+                  aggregate text;
+                  {{age}}
+                  {{schedule}}
+                BEGIN
+                  {{require_support}}
+                  {{find}}
+                  {{read_age}}
+                  {{read_schedule}}
+                  {{reasons}}
+                  {{unrefreshed}}
+                  {{remember}}
+                  EXECUTE format('SELECT add_retention_policy($1, $2::%s, schedule_interval => $3::interval)',
+                                 facts.span_type) USING facts.relation, drop_after, schedule;
+                END
+                """,
+                age=age.declaration,
+                schedule=pause.declaration,
+                require_support=require_support(self.key(run), run),
+                find=find_hypertable_or_aggregate(self.subject),
+                read_age=age.read(),
+                read_schedule=pause.read(),
+                reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *_REASONS)),
+                unrefreshed=_unrefreshed(self.subject),
+                remember=undo.remember(self.key(run), assemble(_MEMORY, chunks=_CHUNKS)),
+            )
+        ]
+
+    def reverse(self) -> RemoveRetentionPolicy:
+        return RemoveRetentionPolicy(self.table, self.schema, self)
+
+
+def _unrefreshed(subject: str) -> str:
+    """Warn of aggregates that nothing refreshes: their newest rows may go before they are aggregated."""
+    message = (
+        f"format('retention on %s drops rows whether or not %s holds them, which no policy refreshes', "
+        f"{literal(subject)}, aggregate)"
+    )
+    return assemble(
+        """
+        FOR aggregate IN
+          SELECT format('%I.%I', a.view_schema, a.view_name) FROM {{aggregates}}
+           WHERE {{over_it}} AND p.job_id IS NULL
+        LOOP
+          {{tell}}
+        END LOOP;
+        """,
+        aggregates=_AGGREGATES,
+        over_it=_OVER_IT,
+        tell=tell(message, "WARNING"),
+    )
+
+
+@operation
+@dataclass(frozen=True)
+class RemoveRetentionPolicy(_Retention):
+    """Take `add_retention_policy` back: chunks stay from now on. What has been dropped does not come back.
+
+    It is refused once chunks have been dropped, unless `tsmigrate.allow_data_loss` is true. A chunk that there was at
+    the upgrade and is gone proves it. Chunks made since leave no trace, but for the numbers that TimescaleDB gives out
+    once: where some are missing and the policy has run in the background, it may have dropped those chunks, and it is
+    refused too. (They can as well have gone with an insert that was rolled back, or from another hypertable.)
+    """
+
+    added: AddRetentionPolicy | None = field(default=None, metadata=NOT_WRITTEN)
+    name = "remove_retention_policy"
+
+    @classmethod
+    def remove_retention_policy(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
+        """Remove the retention policy that this revision added."""
+        operations.invoke(cls(table, schema))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        return [
+            do_block(
+                """
+                DECLARE
+                  facts record;
+                  before jsonb;
+                  gone text;
+                BEGIN
+                  {{recall}}
+                  {{insist}}
+                  {{return_if_skipped}}
+                  {{find}}
+                  {{find_gone}}
+                  IF gone IS NULL THEN
+                    {{removed}}
+                  ELSE
+                    {{lost}}
+                  END IF;
+                  PERFORM remove_retention_policy(facts.relation, if_exists => true);
+                END
+                """,
+                recall=undo.recall(self.key(run), "before"),
+                insist=undo.insist("before", self.key(run)),
+                return_if_skipped=return_if_skipped("before"),
+                find=find_hypertable_or_aggregate(self.subject),
+                find_gone=assemble(_FIND_GONE, policy=policy(RETENTION_POLICY)),
+                removed=tell(
+                    literal(
+                        f"the retention policy of {self.subject} goes; what it may have dropped does not come back"
+                    ),
+                    "WARNING",
+                ),
+                lost=self._lost(run),
+            )
+        ]
+
+    def _lost(self, run: Run) -> str:
+        message = f"format('%s, and the rows do not come back: %s', {literal(self.subject)}, gone)"
+        if run.allow_data_loss:
+            return tell(message, "WARNING")
+        return refuse(
+            message, "to go back without those rows, set tsmigrate.allow_data_loss = true (-x or alembic.ini)"
+        )
+
+    def reverse(self) -> AddRetentionPolicy:
+        if self.added is None:
+            raise UsageError(
+                f"remove_retention_policy of {self.subject} does not know the policy",
+                mend="write the downgrade with op.add_retention_policy by hand",
+            )
+        return self.added
+
+
+# A chunk that was merged lives on in another of that time; one that was detached, as a table.
+_FIND_GONE = """\
+SELECT format('%s of the %s chunks that there were at the upgrade have been dropped', count(*),
+              jsonb_array_length(before -> 'chunks'))
+  INTO gone
+  FROM (SELECT k ->> 'schema' AS schema, k ->> 'name' AS name, k ->> 'from' AS since, k ->> 'to' AS until
+          FROM jsonb_array_elements(before -> 'chunks') AS k) AS c
+ WHERE to_regclass(format('%I.%I', c.schema, c.name)) IS NULL
+   AND NOT EXISTS (
+     SELECT FROM timescaledb_information.chunks m
+      WHERE (m.hypertable_schema, m.hypertable_name) = (facts.holder_schema, facts.holder_name)
+        AND before -> 'chunks' @> jsonb_build_array(jsonb_build_object('schema', m.chunk_schema, 'name', m.chunk_name))
+        AND CASE WHEN facts.by_number
+                 THEN m.range_start_integer <= c.since::bigint AND m.range_end_integer >= c.until::bigint
+                 ELSE m.range_start <= c.since::timestamptz AND m.range_end >= c.until::timestamptz END)
+HAVING count(*) > 0;
+IF gone IS NULL AND EXISTS (
+  SELECT FROM timescaledb_information.job_stats s
+   WHERE s.total_successes > 0 AND s.job_id IN (SELECT job_id FROM timescaledb_information.jobs WHERE {{policy}})
+) THEN
+  SELECT format('chunks made since the upgrade may have been dropped: %s numbers of chunks are missing', missing)
+    INTO gone
+    FROM (SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END
+                    FROM _timescaledb_catalog.dimension_slice_id_seq)
+                 - (before ->> 'last_slice')::bigint
+                 - (SELECT count(*) FROM _timescaledb_catalog.dimension_slice
+                     WHERE id > (before ->> 'last_slice')::bigint) AS missing) AS given_out
+   WHERE missing > 0;
+END IF;"""
