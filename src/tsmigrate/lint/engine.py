@@ -178,8 +178,9 @@ class File:
     def _node(self, node: Node, text: bytes, offsets: Offsets, snippet: Snippet) -> None:
         kind, body = opened(node)
         if kind in _BODIES:
+            custom_plans = bodies.forces_custom_plans(body)
             for inner in bodies.inner_statements(node, text):
-                self._inner(inner, text, offsets, snippet)
+                self._inner(replace(inner, custom_plans=custom_plans), text, offsets, snippet)
             return
         context = Context(self.engine.known, self.engine.target, search_path=self.search_path, holes=snippet.holes)
         if kind == "PrepareStmt":
@@ -206,6 +207,7 @@ class File:
             variables=inner.variables,
             types=inner.types,
             search_path=inner.search_path or self.search_path,
+            literal_parameters=inner.custom_plans,
         )
         for node in nodes:
             self._query(node["stmt"], inner.text, offsets.moved(inner.offset), here, context)

@@ -259,6 +259,12 @@ class _Upgrade:
         if name in self.known.tables and isinstance(column, str):
             self.known.tables[name][column] = ""
 
+    def _op_create_continuous_aggregate(self, positional: list[Any], named: dict[str, Any], _call: ast.Call) -> None:
+        name = self._name(positional[0] if positional else named.get("name"), named.get("schema"))
+        query = positional[1] if len(positional) > 1 else named.get("query")
+        if name is not None and isinstance(query, str):
+            self.learner.aggregate(name, query.strip().rstrip(";").encode())
+
     def _op_execute(self, positional: list[Any], _named: dict[str, Any], _call: ast.Call) -> None:
         if positional and isinstance(positional[0], str):
             self.learner.text(positional[0].encode())

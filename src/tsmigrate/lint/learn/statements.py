@@ -130,14 +130,22 @@ class Learner:
         )
         if body.get("objtype") != "OBJECT_MATVIEW" or not continuous:
             return
-        targets = body["query"].get("SelectStmt", {}).get("targetList", ())
-        for target in targets:
+        self._bucketed(self.name(into["rel"]), body["query"])
+
+    def aggregate(self, name: Name, query: bytes) -> None:
+        """A continuous aggregate by its query."""
+        try:
+            [statement] = native.parse(query)
+        except (ParseError, ValueError):
+            return
+        self._bucketed(name, statement["stmt"])
+
+    def _bucketed(self, name: Name, query: Node) -> None:
+        for target in query.get("SelectStmt", {}).get("targetList", ()):
             one = target["ResTarget"]
             _, call = opened(one.get("val", {}))
             if isinstance(call, dict) and strings(call.get("funcname"))[-1:] == ["time_bucket"]:
-                column = one.get("name", "time_bucket")
-                name = self.name(into["rel"])
-                self.hypertable(name, column)
+                self.hypertable(name, one.get("name", "time_bucket"))
 
     def create_function(self, body: Any) -> None:
         path = strings(body.get("funcname"))

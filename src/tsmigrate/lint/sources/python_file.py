@@ -52,6 +52,7 @@ _RUNS = frozenset(
         "scalars",
     ]
 )
+_DEFINES = "create_continuous_aggregate"
 _QUICK = re.compile(rb"select|insert|update|delete|merge|with|create|alter|copy", re.IGNORECASE)
 
 
@@ -81,6 +82,8 @@ class _Reader:
             and isinstance(node.value, ast.Constant)
             and isinstance(node.value.value, str)
         }
+        # The query of a continuous aggregate is a definition: who reads the aggregate is judged.
+        self.definitions = _definitions(content, tree)
         # A constant that names a table names it wherever it is used.
         aliases = [name.encode() for name, value in self.constants.items() if names.within(value.encode())]
         self.relevant = Relevant(names.places_in_program(content, aliases), self.starts)
@@ -101,6 +104,10 @@ class _Reader:
                     continue
                 if isinstance(node, ast.Expr) and isinstance(child, ast.Constant):
                     continue  # a docstring
+                if isinstance(node, ast.Call) and _called(node) == _DEFINES:
+                    continue
+                if _assigned(node) & self.definitions:
+                    continue
                 open_ended = _assigned(node) & grown and child is getattr(node, "value", None)
                 if open_ended and isinstance(child, ast.expr) and (text := self._string(child)) is not None:
                     text.put(b" ", self._offset(child, end=True))
@@ -188,6 +195,15 @@ class _Reader:
                 optional=not runs,
                 code=True,
             )
+
+
+def _definitions(content: bytes, tree: ast.Module) -> frozenset[str]:
+    """The names of the texts that define continuous aggregates."""
+    if _DEFINES.encode() not in content:
+        return frozenset()
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == _DEFINES]
+    arguments = [one for call in calls for one in (*call.args, *(word.value for word in call.keywords))]
+    return frozenset(one.id for one in arguments if isinstance(one, ast.Name))
 
 
 def _called(node: ast.Call) -> str:

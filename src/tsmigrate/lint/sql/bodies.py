@@ -37,6 +37,7 @@ class Inner:
     types: dict[str, str] = field(default_factory=dict)
     search_path: tuple[str, ...] | None = None
     dynamic: bool = False  # EXECUTE of something put together
+    custom_plans: bool = False  # SET plan_cache_mode = force_custom_plan: its parameters are as good as literals
     parameter_types: tuple[str, ...] = ()
 
 
@@ -86,6 +87,15 @@ def _read(kind: str, statement: Any, text: bytes) -> _Body | None:
             names = strings(parameter.get("argType", {}).get("names"))
             types[parameter["name"]] = functions.type_name(names[-1]) if names else ""
     return _Body(name, language.lower(), body, max(offset, 0), frozenset(types), types, _search_path(statement))
+
+
+def forces_custom_plans(statement: Any) -> bool:
+    """Whether the function's queries are planned anew for each call's values."""
+    for one in statement.get("options", ()):
+        setting = one["DefElem"].get("arg", {}).get("VariableSetStmt", {})
+        if setting.get("name") == "plan_cache_mode":
+            return schemas(setting) == ("force_custom_plan",)
+    return False
 
 
 def _search_path(statement: Any) -> tuple[str, ...] | None:
@@ -182,7 +192,7 @@ _TRANSPARENT = frozenset({"query", "expr"})
 
 def _statement_of(kind: str, query: bytes) -> tuple[bytes, int] | None:
     """The SQL of an expression, and how many bytes were put before it. None: it reads no table."""
-    if kind == "dynamic":
+    if kind in ("dynamic", "statement"):
         return query, 0
     start = query.lstrip()[:8].lower()
     if start.startswith((b"select", b"insert", b"update", b"delete", b"with", b"merge", b"values", b"perform")):

@@ -100,8 +100,7 @@ def _parameter(body: Any, scope: Scope) -> Value:
     number = body.get("number", 0)
     types = scope.context.parameter_types
     type_ = types[number - 1] if 0 < number <= len(types) else None
-    when = When.PLAN if scope.context.literal_parameters else When.PARAMETER
-    return Value(when=when, type=type_, location=body.get("location", 0))
+    return Value(when=scope.context.parameter, type=type_, location=body.get("location", 0))
 
 
 @_handles("TypeCast")

@@ -136,6 +136,12 @@ class Context:
     literal_parameters: bool = False  # the driver puts values into the text: a parameter is a literal
     holes: bool = False  # a lone parameter may stand for a whole condition
     depth: int = 0
+
+    @property
+    def parameter(self) -> When:
+        """When a parameter's value is known."""
+        return When.PLAN if self.literal_parameters else When.PARAMETER
+
     relations: Iterator[int] = field(default_factory=count)  # shared by all parts of a statement
 
 
@@ -174,7 +180,7 @@ class Scope:
                 return self._seen_from_here(source.column(name) or _somewhere(), scope)
             scope = scope.outer
         # NEW, OLD, a record variable, or a function's parameter by the function's name.
-        return Value(when=When.PARAMETER)
+        return Value(when=self.context.parameter)
 
     def _unqualified(self, name: str) -> Value:
         scope: Scope | None = self
@@ -188,10 +194,10 @@ class Scope:
                 return self._seen_from_here(value, scope)
             scope = scope.outer
         if name in variables:
-            return Value(when=When.PARAMETER, type=self.context.types.get(name))
+            return Value(when=self.context.parameter, type=self.context.types.get(name))
         if name in self.sources:  # the whole row
             return _somewhere()
-        return Value(when=When.PARAMETER)
+        return Value(when=self.context.parameter)
 
     def _seen_from_here(self, value: Value, owner: Scope) -> Value:
         """A column of an outer level is a parameter of this one, known while running."""
