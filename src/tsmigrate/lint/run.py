@@ -91,11 +91,12 @@ def _limited(seconds: int) -> Iterator[None]:
     except (ValueError, AttributeError):
         yield
         return
-    signal.alarm(seconds)
+    # Again and again: what is raised while garbage is collected gets lost.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
