@@ -1,10 +1,10 @@
 -- What keeps the table from being locked at all.
-SELECT c.relkind, c.relpersistence, c.relforcerowsecurity, c.reloftype,
+SELECT c.relkind, c.relpersistence, c.relforcerowsecurity, c.reloftype, c.relname, n.nspname, n.oid AS schema,
        pg_has_role(c.relowner, 'USAGE') AS owned, pg_get_userbyid(c.relowner) AS owner,
        a.attnum, a.attnotnull, a.attgenerated, t.typname, t.typtype, format_type(a.atttypid, NULL) AS type,
        h.attnum AS hash_attnum
 INTO facts
-FROM pg_class c
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = time_column AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attribute h ON h.attrelid = c.oid AND h.attname = hash_column AND h.attnum > 0 AND NOT h.attisdropped
