@@ -8,7 +8,7 @@ READY   = $(VENV)/.ready
 PYTEST  = $(BIN)/pytest $(if $(TSMIGRATE_TEST_URL),,-n 2)
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-slow rollback-test check format bench bench-convert docs constraints clean
+.PHONY: help demo test test-slow rollback-test check format bench bench-convert docs truth-table constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
@@ -41,12 +41,16 @@ format: $(READY) ## format and mend what ruff can
 
 bench: $(READY) ## the figures in docs/measurements.md
 	$(BIN)/python benchmarks/sandbox.py
+	$(BIN)/python benchmarks/lint.py
 
 bench-convert: $(READY) ## how long a conversion locks a table of 5 million rows, beside its limit; some minutes
 	$(BIN)/python benchmarks/convert.py $(BENCH)
 
 docs: $(READY) ## the reference pages, generated from the code
 	$(BIN)/python docs/generate.py
+
+truth-table: $(READY) ## what chunk exclusion does, asked again of a server of each edition
+	$(BIN)/python scripts/truth_table.py
 
 constraints: ## try the newest versions of everything and write them to constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)

@@ -47,7 +47,8 @@ CREATE INDEX ON {table} (account);
 """
 # Counts alone, which the refusals need anyway.
 NO_CHECKSUMS = """
-EXECUTE format('SELECT count(*), 0%s FROM %s', further_counts, target) INTO counted, checksum, missing, infinite;
+EXECUTE format('SELECT count(*), 0%s FROM %s', further_counts, target) INTO counted, checksum, missing, infinite,
+  earliest, latest;
 """
 LIMIT, THEIRS, OURS, UNCHECKED, REVERT = (
     "CREATE TABLE AS + indexes (the limit)",

@@ -9,10 +9,16 @@ import inspect
 import re
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 from tsmigrate.capability import REQUIREMENTS, Edition
+from tsmigrate.convert.preflight import checks
+from tsmigrate.convert.preflight.check import Said
 from tsmigrate.doctor import environment, server
+from tsmigrate.lint import truth
+from tsmigrate.lint.rules.rule import rules
+from tsmigrate.lint.target import KNOWN
 from tsmigrate.ops.operation import Operation
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -54,6 +60,27 @@ def doctor() -> str:
     return "\n".join(["# What doctor checks", "", "| check | what it tells |", "| --- | --- |", *rows]) + "\n"
 
 
+def preflight() -> str:
+    """What preflight looks at, by theme, from the first line of each check."""
+    lines = [
+        "# What preflight checks",
+        "",
+        "What stops `op.create_hypertable` too is refused by it before any change, in the same words.",
+        "",
+    ]
+    for theme, found in groupby(checks(), key=lambda check: check.look.__module__):
+        lines += [f"## {(inspect.getdoc(sys.modules[theme]) or '').splitlines()[0].rstrip('.')}", ""]
+        lines += ["| check | what it tells | severity | `op.create_hypertable` |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| {check.name} | {check.about} | {check.severity or 'depends'} | {SAID[check.said]} |" for check in found
+        ]
+        lines += [""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+SAID = {None: "", Said.REFUSED: "refuses", Said.WARNED: "warns"}
+
+
 def operations() -> str:
     """Each operation's arguments and docstring."""
     lines = ["# Operations", "", "For `upgrade()` and `downgrade()` of a revision.", ""]
@@ -83,11 +110,55 @@ def registered() -> dict[str, type[Operation]]:
     return found
 
 
+def lint_rules() -> str:
+    """Each rule's page, from its docstring."""
+    lines = [
+        "# Lint rules",
+        "",
+        "What `tsmigrate lint-queries` finds; `tsmigrate explain-rule CODE` prints one page.",
+        "",
+    ]
+    lines += ["| rule | name | severity | what it finds |", "| --- | --- | --- | --- |"]
+    for one in rules():
+        link = f"[{one.code}](#{one.code.lower()}-{one.name})"
+        lines.append(f"| {link} | {one.name} | {one.severity} | {one.summary} |")
+    for one in rules():
+        lines += ["", f"## {one.code} {one.name}", "", one.page]
+    return "\n".join(lines) + "\n"
+
+
+def lint_truth() -> str:
+    """How well the linter agrees with the servers it was tried on, and where it does not."""
+    judged = [case for case in truth.cases() if not case.exempt]
+    left_out = [case for case in truth.cases() if case.exempt]
+    lines = [
+        "# What the linter was tried on",
+        "",
+        f"{len(judged)} statements, each with the verdict of {' and of '.join(map(str, KNOWN))}: whether the server",
+        "excluded chunks while planning (PLAN), at the start (STARTUP), while running (RUNTIME) or not at all (NONE).",
+        "The tests replay them through the linter and against the servers. Here it says something else:",
+        "",
+        "| statement | why |",
+        "| --- | --- |",
+        *(f"| `{name}` | {why} |" for name, why in truth.DISAGREEMENTS.items()),
+        "",
+        "Left out, because source cannot tell:",
+        "",
+        "| statement | why |",
+        "| --- | --- |",
+        *("| `{}` | {} |".format(case.name.replace("|", "\\|"), case.exempt) for case in left_out),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "lint-truth.md": lint_truth,
+    "lint-rules.md": lint_rules,
     "operations.md": operations,
     "commands.md": commands,
     "requirements.md": requirements,
     "doctor.md": doctor,
+    "preflight.md": preflight,
 }
 
 

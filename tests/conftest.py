@@ -29,7 +29,7 @@ from tsmigrate import capability, connect, sandbox
 from tsmigrate.capability import Edition
 from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.errors import SandboxError
-from tsmigrate.sandbox import engines, places
+from tsmigrate.sandbox import Sandbox, cluster, engines, places
 from tsmigrate.sandbox.engines import Engine, Origin
 from tsmigrate.url import DatabaseUrl
 
@@ -229,6 +229,22 @@ def engine(edition: Edition, server: TestServer) -> Engine:
         if found.edition is edition:
             return found
     pytest.skip(f"{NO_EDITION}: {TEST_URL} names a server, not an engine to start one with")
+
+
+@pytest.fixture
+def bare_cluster(state: Path) -> Iterator[Any]:
+    """Start a server of an engine as it is, without what `sandbox up` insists on."""
+    started: list[Sandbox] = []
+
+    def start(engine: Engine) -> Sandbox:
+        with sandbox._locked("bare") as lock:
+            made = cluster.make(state / "sandboxes" / "bare", "bare", engine, {}, lock=lock.fileno())
+            started.append(cluster.start(made, tcp=False))
+        return started[-1]
+
+    yield start
+    for each in started:
+        cluster.stop(each, at_once=True)
 
 
 @pytest.fixture

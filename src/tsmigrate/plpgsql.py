@@ -89,6 +89,10 @@ class Locking:
                 mend="the timeout is at least 1 ms (0 would wait for ever), the retries at least 0",
             )
 
+    @property
+    def attempts(self) -> str:
+        return f"{self.retries + 1} attempts of {self.timeout_ms} ms"
+
 
 def lock(subject: str, mode: str, locking: Locking, *, and_those: str | None = None, only: bool = False) -> str:
     """Lock the table: all of `and_those` in the same attempt, or none of them.
@@ -104,37 +108,59 @@ def lock(subject: str, mode: str, locking: Locking, *, and_those: str | None = N
         DECLARE
           meant regclass := to_regclass({{name}});
         BEGIN
-          FOR attempt IN 0..{{retries}} LOOP
-            BEGIN
-              PERFORM set_config('lock_timeout', '{{timeout}}', true);
-              EXECUTE {{lock_table}};
-              {{others}}
-              EXIT;
-            EXCEPTION WHEN lock_not_available THEN
-              IF attempt = {{retries}} THEN
-                {{busy}}
-              END IF;
-              PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 10) * (0.5 + random()));
-            END;
-          END LOOP;
+          {{attempts}}
           IF to_regclass({{name}}) IS DISTINCT FROM meant THEN
             {{replaced}}
           END IF;
         END;
         """,
-        timeout=f"{locking.timeout_ms}ms",
-        retries=str(locking.retries),
         name=literal(subject),
-        lock_table=literal(f"LOCK TABLE {'ONLY ' if only else ''}{subject} IN {mode} MODE"),
-        others=_lock_those(and_those) if and_those else "",
-        busy=_unavailable(
-            f"{subject} could not be locked in {locking.retries + 1} attempts of {locking.timeout_ms} ms",
-            _FREE_THE_LOCK,
+        attempts=in_attempts(
+            assemble(
+                """
+                EXECUTE {{lock_table}};
+                {{others}}
+                """,
+                lock_table=literal(f"LOCK TABLE {'ONLY ' if only else ''}{subject} IN {mode} MODE"),
+                others=_lock_those(and_those) if and_those else "",
+            ),
+            locking,
+            busy=_unavailable(f"{subject} could not be locked in {locking.attempts}", free("it")),
         ),
         replaced=_unavailable(
             f"{subject} was replaced by another table while its lock was waited for",
             "run it again: nothing was changed",
         ),
+    )
+
+
+def in_attempts(work: str, locking: Locking, *, busy: str, given_up_on: str = "") -> str:
+    """`work`, tried until it gets its locks, or else `busy`. It is left alone on the conditions `given_up_on`.
+
+    The timeout is set within the attempt, so that it holds where the block has committed before.
+    """
+    return assemble(
+        """
+        FOR attempt IN 0..{{retries}} LOOP
+          BEGIN
+            PERFORM set_config('lock_timeout', '{{timeout}}ms', true);
+            {{work}}
+            EXIT;
+          EXCEPTION
+            {{given_up_on}}
+            WHEN lock_not_available THEN
+              IF attempt = {{retries}} THEN
+                {{busy}}
+              END IF;
+              PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 10) * (0.5 + random()));
+          END;
+        END LOOP;
+        """,
+        timeout=str(locking.timeout_ms),
+        retries=str(locking.retries),
+        work=work,
+        given_up_on=f"WHEN {given_up_on} THEN\n  EXIT;" if given_up_on else "",
+        busy=busy,
     )
 
 
@@ -161,7 +187,9 @@ def _unavailable(message: str, mend: str) -> str:
     )
 
 
-_FREE_THE_LOCK = (
-    "end the sessions that hold it (pg_locks, pg_blocking_pids), or raise tsmigrate.lock_timeout or "
-    "tsmigrate.lock_retries (-x or alembic.ini)"
-)
+def free(held: str) -> str:
+    """The mend where locks are not to be had on what is `held`."""
+    return (
+        f"end the sessions that hold {held} (pg_locks, pg_blocking_pids), or raise tsmigrate.lock_timeout or "
+        "tsmigrate.lock_retries (-x or alembic.ini)"
+    )

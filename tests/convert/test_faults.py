@@ -99,14 +99,14 @@ def prepare(session: Session, way: Statement) -> None:
 
 
 @pytest.fixture
-def client(session: Session, own_engine: Engine) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+def client(session: Session, programs: Engine) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
     """psql in a process of its own, in one transaction as Alembic has it."""
     started: list[subprocess.Popen[bytes]] = []
     url = session.database.url
 
     def start(script: str) -> subprocess.Popen[bytes]:
         address = f"host={url.query['host']} port={url.query['port']} user={url.username} dbname={url.database}"
-        command = [own_engine.program("psql"), "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-d", address]
+        command = [programs.program("psql"), "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-d", address]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
@@ -125,12 +125,12 @@ def client(session: Session, own_engine: Engine) -> Iterator[Callable[[str], sub
 @pytest.mark.parametrize("how", ["pg_terminate_backend", "kill -9 of the client", "statement_timeout"])
 @pytest.mark.parametrize("where", WAYS)
 def test_what_is_cut_off_has_changed_nothing_and_a_rerun_finishes(  # noqa: PLR0917 - fixtures
-    session: Session, other_connection: Connection, client: Any, take: Take, where: str, how: str
+    session: Session, connection: Connection, client: Any, take: Take, where: str, how: str
 ) -> None:
     way, place = WAYS[where]
     prepare(session, way)
     before, asked = everything(session, take), way(locking=PATIENT)
-    with held(other_connection, place):
+    with held(connection, place):
         process = client(f"SET statement_timeout = '2s';\n{asked}" if how == "statement_timeout" else asked)
         if how == "pg_terminate_backend":
             session.run(f"SELECT pg_terminate_backend({waiting(session)})")
@@ -153,13 +153,13 @@ def rows_of(session: Session) -> checksum.Rows:
 
 @pytest.mark.parametrize("way", [block, plain])
 def test_a_block_on_its_own_that_lost_its_client_is_done_or_not_begun(
-    session: Session, other_connection: Connection, client: Any, take: Take, way: Statement
+    session: Session, connection: Connection, client: Any, take: Take, way: Statement
 ) -> None:
     """Without a transaction around it the server finishes what it was told, heard or not."""
     prepare(session, way)
     before = rows_of(session)
     place = CONVERSION["the indexes are built"]
-    with held(other_connection, place):
+    with held(connection, place):
         process = client(f"COMMIT;\n{way(locking=PATIENT)}")
         pid = waiting(session)
         process.kill()

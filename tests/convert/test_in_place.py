@@ -16,6 +16,8 @@ from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.convert.blocks import MISMATCH
 from tsmigrate.convert.in_place import HashDimension
+from tsmigrate.convert.preflight import Request, checks, examine
+from tsmigrate.convert.preflight.check import Said
 from tsmigrate.errors import UsageError
 from tsmigrate.plpgsql import REFUSED, Locking
 from tsmigrate.sql import raw
@@ -269,6 +271,13 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], list[str], str]] = {
         ["it is a hypertable already, on ts"],
         "set_chunk_interval",
     ),
+    "a hypertable with chunks": (
+        "CREATE TABLE readings (ts date); SELECT create_hypertable('readings', 'ts');"
+        "INSERT INTO readings VALUES ('2026-01-01'), ('2026-02-01')",
+        {},
+        ["it is a hypertable already, on ts"],
+        "set_chunk_interval",
+    ),
     "keys without time": (
         """CREATE TABLE readings (id int PRIMARY KEY, ts date, x int, UNIQUE (id, x) INCLUDE (ts));
            CREATE UNIQUE INDEX bare ON readings (x, (ts + 1)) INCLUDE (ts)""",
@@ -366,6 +375,21 @@ def test_a_refusal_says_every_reason_and_changes_nothing(session: Session, take:
     assert outcome.message.count("\n- ") == len(reasons)
     assert mend in outcome.hint
     assert take() == before
+
+
+@pytest.mark.parametrize("what", [what for what in REFUSALS if not {*REFUSALS[what][1]} - {"interval"}])
+def test_the_preflight_tells_the_same_reasons_and_mends(session: Session, what: str) -> None:
+    given, asked, _, _ = REFUSALS[what]
+    if given:
+        session.run(given)
+    outcome = session.attempt(block(**asked))
+    interval = asked.get("interval", "1 day")
+    with connect.connection(session.database) as connection:
+        findings = examine(connection, Request("readings", "ts", interval)).findings
+    refused = {check.name for check in checks() if check.said is Said.REFUSED}
+    told = [finding for finding in findings if finding.check in refused]
+    assert {f"- {finding.seen}" for finding in told} == set(outcome.message.splitlines()[1:])
+    assert {finding.mend for finding in told} == set(outcome.hint.splitlines())
 
 
 def test_a_database_without_the_extension_is_refused(plain_database: Any) -> None:
@@ -483,10 +507,10 @@ def test_a_lock_that_is_let_go_in_time_is_no_trouble(session: Session, connectio
     assert session.value(IS_HYPERTABLE) == 1
 
 
-def test_a_table_put_in_its_place_meanwhile_is_not_converted(session: Session, other_connection: Connection) -> None:
+def test_a_table_put_in_its_place_meanwhile_is_not_converted(session: Session, connection: Connection) -> None:
     session.run(READINGS)
-    other_connection.execute(raw("ALTER TABLE readings RENAME TO former; CREATE TABLE readings (ts date)"))
-    timer = threading.Timer(0.5, other_connection.commit)
+    connection.execute(raw("ALTER TABLE readings RENAME TO former; CREATE TABLE readings (ts date)"))
+    timer = threading.Timer(0.5, connection.commit)
     timer.start()
     outcome = session.attempt(block(locking=Locking(timeout_ms=5_000, retries=0)))
     timer.join()
@@ -494,15 +518,15 @@ def test_a_table_put_in_its_place_meanwhile_is_not_converted(session: Session, o
     assert session.value(IS_HYPERTABLE) == 0
 
 
-def test_tables_tied_by_foreign_keys_are_locked_too_or_none(session: Session, other_connection: Connection) -> None:
+def test_tables_tied_by_foreign_keys_are_locked_too_or_none(session: Session, connection: Connection) -> None:
     session.run(
         "CREATE TABLE site (id int PRIMARY KEY)",
         "CREATE TABLE readings (ts date, site int REFERENCES site)",
     )
-    other_connection.execute(raw("INSERT INTO site VALUES (1)"))
+    connection.execute(raw("INSERT INTO site VALUES (1)"))
     outcome = session.attempt(block(locking=Locking(timeout_ms=50, retries=1)))
     assert (outcome.code, "in 2 attempts" in outcome.message) == ("55P03", True), outcome
-    other_connection.rollback()
+    connection.rollback()
     session.run(block())
 
 

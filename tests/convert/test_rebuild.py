@@ -25,7 +25,7 @@ READINGS = "CREATE TABLE readings (id int, ts timestamptz NOT NULL, device int, 
 
 
 @pytest.fixture
-def twin(session: Session, own_engine: Any) -> Iterator[Callable[[], Session]]:
+def twin(session: Session, programs: Any) -> Iterator[Callable[[], Session]]:
     """A copy of the database as it is when asked for."""
     url = session.database.url
     name = f"{url.database}_twin"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from tsmigrate import capability, connect, sandbox
 from tsmigrate.capability import Edition, Server, Version
 from tsmigrate.doctor import environment, server
 from tsmigrate.finding import Severity
-from tsmigrate.sandbox import Sandbox, cluster
+from tsmigrate.sandbox import cluster
 from tsmigrate.sandbox.engines import Engine
 from tsmigrate.url import DatabaseUrl
 
@@ -35,22 +34,6 @@ def examined(tsmigrate: Run) -> Any:
         return done.returncode, {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
 
     return run
-
-
-@pytest.fixture
-def bare_cluster(state: Path) -> Iterator[Any]:
-    """Start a server of an engine as it is, without what `sandbox up` insists on."""
-    started: list[Sandbox] = []
-
-    def start(engine: Engine) -> Sandbox:
-        with sandbox._locked("bare") as lock:
-            made = cluster.make(state / "sandboxes" / "bare", "bare", engine, {}, lock=lock.fileno())
-            started.append(cluster.start(made, tcp=False))
-        return started[-1]
-
-    yield start
-    for each in started:
-        cluster.stop(each, at_once=True)
 
 
 def test_a_fit_server_and_project_exit_0(examined: Any, database: DatabaseUrl, edition: Edition) -> None:

@@ -298,17 +298,20 @@ def autocommit(reading: Any, printed: str) -> None:
 
 
 @pytest.mark.edition("apache")
-def test_the_apache_edition_refuses_it_or_skips_it_both_ways(
-    reading: Any, settings: dict[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
-    with pytest.raises(DBAPIError, match=r'alter_compressed of "reading".* needs TimescaleDB Community'):
-        reading.run(up)
-    settings["on_unsupported"] = "skip"
+def test_on_the_apache_edition_it_is_a_plain_alteration(reading: Any) -> None:
+    before = reading.value(VALUES)
     reading.there_and_back(up, down)
-    assert 'skipped: alter_compressed of "reading"' in caplog.text
     reading.run(up)
-    reading.run(up)  # the first of the two did not get to stamp its revision
-    assert reading.value(TYPE.format("reading")) == "real"
+    assert reading.value(TYPE_EVERYWHERE) == "numeric"
+    assert reading.value(VALUES) == before
+
+
+@pytest.mark.edition("apache")
+def test_what_the_apache_edition_cannot_alter_is_told_and_leaves_no_trace(reading: Any) -> None:
+    before = reading.snapshot()
+    with pytest.raises(DBAPIError, match="could not be altered"):
+        reading.run(lambda: op.alter_compressed("reading", "ADD UNIQUE (device)", back="-"))
+    assert reading.snapshot() == before
 
 
 @pytest.mark.parametrize("text", ["", "ALTER TABLE reading ALTER COLUMN value TYPE numeric", "RENAME TO other"])

@@ -62,10 +62,24 @@ def test_an_odd_name_in_an_odd_schema_is_found(migration: Any) -> None:
 
 @pytest.mark.parametrize("interval", ["0", "-1 day", "00:00:00"])
 def test_an_interval_that_is_not_positive_is_refused_and_nothing_changes(timed: Any, interval: str) -> None:
-    with pytest.raises(DBAPIError, match="is not positive"):
+    with pytest.raises(DBAPIError, match=f"interval is '{interval}', which is not positive"):
         timed.run(lambda: op.set_chunk_interval("r", interval))
     check(timed, "7 days")
     assert timed.value("SELECT to_regnamespace('tsmigrate')") is None
+
+
+@pytest.mark.parametrize("interval", ["soon", 7, "7", "1000000000 years"])
+def test_an_interval_of_the_wrong_kind_is_refused(timed: Any, interval: Any) -> None:
+    with pytest.raises(DBAPIError, match=f"interval is '{interval}', which is no interval"):
+        timed.run(lambda: op.set_chunk_interval("r", interval))
+    check(timed, "7 days")
+
+
+def test_an_interval_of_time_is_refused_where_the_partition_column_is_a_number(migration: Any) -> None:
+    migration.execute("CREATE TABLE r (at int NOT NULL)", "SELECT create_hypertable('r', by_range('at', 1000))")
+    with pytest.raises(DBAPIError, match="interval is '1 day', which is no whole number"):
+        migration.run(lambda: op.set_chunk_interval("r", "1 day"))
+    check(migration, "1000")
 
 
 def test_a_plain_table_and_a_missing_one_are_refused_by_name(timed: Any) -> None:

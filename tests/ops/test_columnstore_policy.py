@@ -73,11 +73,29 @@ def test_a_whole_number_serves_where_the_partition_column_is_one(migration: Any)
         "CREATE FUNCTION present() RETURNS int LANGUAGE sql STABLE AS 'SELECT 42'",
         "SELECT set_integer_now_func('reading', 'present')",
     )
-    with pytest.raises(DBAPIError, match="'7 days' is no whole number"):
+    with pytest.raises(DBAPIError, match="after is '7 days', which is no whole number"):
         migration.run(lambda: op.add_columnstore_policy("reading", "7 days"))
     migration.there_and_back(
         lambda: op.add_columnstore_policy("reading", 20), down, meanwhile=lambda: check(migration, "1 day 20")
     )
+
+
+@community
+def test_another_table_s_retention_by_time_says_nothing_about_numbers(migration: Any) -> None:
+    migration.execute(
+        "CREATE TABLE reading (at int NOT NULL)",
+        "SELECT create_hypertable('reading', by_range('at', 10))",
+        "ALTER TABLE reading SET (timescaledb.compress)",
+        "CREATE FUNCTION present() RETURNS int LANGUAGE sql STABLE AS 'SELECT 42'",
+        "SELECT set_integer_now_func('reading', 'present')",
+        "CREATE TABLE other (at timestamptz NOT NULL)",
+        "SELECT create_hypertable('other', by_range('at'))",
+        "SELECT add_retention_policy('other', interval '3 days')",
+        "SELECT add_retention_policy('reading', 15)",
+    )
+    with pytest.raises(DBAPIError, match="retention policy drops chunks after 15, before"):
+        migration.run(lambda: op.add_columnstore_policy("reading", 20))
+    migration.run(lambda: op.add_columnstore_policy("reading", 10))
 
 
 @community
@@ -99,12 +117,13 @@ def test_an_odd_name_in_an_odd_schema_is_found(migration: Any) -> None:
 @pytest.mark.parametrize(
     ("after", "schedule", "reason"),
     [
-        ("0", None, "0 is not positive"),
-        ("-1 day", None, "-1 day is not positive"),
-        ("soon", None, "'soon' is no interval"),
-        (7, None, "7 is a whole number"),
-        ("7 days", "-1 hour", "-1 hour is not positive"),
-        ("7 days", "often", "'often' is no interval"),
+        ("0", None, "after is '0', which is not positive"),
+        ("-1 day", None, "after is '-1 day', which is not positive"),
+        ("soon", None, "after is 'soon', which is no interval"),
+        (7, None, "after is '7', which is no interval"),
+        ("7", None, "after is '7', which is no interval"),
+        ("7 days", "-1 hour", "schedule_interval is '-1 hour', which is not positive"),
+        ("7 days", "often", "schedule_interval is 'often', which is no interval"),
     ],
 )
 def test_intervals_that_make_no_sense_are_refused(stored: Any, after: Any, schedule: Any, reason: str) -> None:

@@ -162,7 +162,7 @@ def test_a_whole_number_is_the_value_below_which_chunks_lie(migration: Any) -> N
     assert migration.value(COUNT) == 2
     migration.run(down)
     assert migration.value(COUNT) == 0
-    with pytest.raises(DBAPIError, match="'7 days' is no whole number"):
+    with pytest.raises(DBAPIError, match="older_than is '7 days', which is no whole number"):
         migration.run(up)
 
 
@@ -189,7 +189,7 @@ def test_all_reasons_against_it_are_told_at_once(reading: Any) -> None:
     with pytest.raises(DBAPIError) as refused:
         reading.run(lambda: op.compress_chunks("reading", "-7 days"))
     assert "not enabled" in str(refused.value.orig)
-    assert "-7 days is not positive" in str(refused.value.orig)
+    assert "older_than is '-7 days', which is negative" in str(refused.value.orig)
 
 
 @community

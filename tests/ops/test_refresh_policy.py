@@ -141,9 +141,9 @@ def test_all_reasons_against_it_are_told_at_once(hourly: Any) -> None:
         hourly.execute(f"DROP OWNED BY {owner} CASCADE", f"DROP ROLE {owner}")
     for reason in (
         "less than two buckets",
-        "schedule_interval is -01:00:00",
+        "schedule_interval is '-1 hour', which is not positive",
         "may not log in",
-        "it has a refresh policy, from 5 days to 01:00:00",
+        "it has a refresh policy already, from 5 days to 01:00:00",
         "retention drops the rows of public.reading, below it, after 01:00:00: a refresh from 90 minutes on deletes",
     ):
         assert reason in told, told

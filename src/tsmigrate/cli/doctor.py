@@ -6,7 +6,7 @@ from collections import Counter
 
 import typer
 
-from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, database
+from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, counted_word, database
 
 
 def register(app: typer.Typer) -> None:
@@ -38,11 +38,7 @@ def doctor(url: Url = None, config: Ini = None, output: OutputFormat = Format.TE
         print_findings(findings)
         verdict = {0: "fit", 1: "usable, with warnings", 3: "not fit yet"}[exit_code(findings)]
         counted = ", ".join(
-            _counted(counts[severity], severity) for severity in Severity if severity is not Severity.OK
+            counted_word(counts[severity], severity) for severity in Severity if severity is not Severity.OK
         )
         print(f"\n{verdict}: {counted}")
     raise typer.Exit(exit_code(findings))
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -44,3 +44,8 @@ def database(url: str | None, ini: Path | None) -> DatabaseUrl:
     from tsmigrate.url import resolve
 
     return resolve(url, ini=ini, sandbox=sandbox.running_url)
+
+
+def counted_word(number: int, word: str) -> str:
+    """`1 warning`, `2 warnings`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

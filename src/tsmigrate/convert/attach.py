@@ -20,7 +20,7 @@ def attached(request: HypertableRequest, *, or_copied: bool = False) -> str:
     needed = REQUIREMENTS["attach_chunk"]
     copying = asked(request)
     attaching = copying | {
-        "rows": expanded("count_rows"),
+        "count_rows": expanded("attach_rows"),
         "without_indexes": "",
         "hold": literal("tsmigrate_attached"),
         "also_remembered": "'attached', to_jsonb(held),",
@@ -32,5 +32,5 @@ def attached(request: HypertableRequest, *, or_copied: bool = False) -> str:
         or_copied="true" if or_copied else "false",
         attach_table=expanded("attach_table", **attaching),
         hypertable=f"{expanded('hypertable', **copying)};",
-        tell_why=tell(f"format(E'%s is copied, not attached:\\n%s', {copying['table']}, why)"),
+        tell_why=tell(f"format(E'%s is copied, not attached:\\n%s', {copying['table']}, copied_because)"),
     )

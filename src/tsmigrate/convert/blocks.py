@@ -57,6 +57,11 @@ def expanded(piece: str, **values: str) -> str:
     return _expanded(piece, common | values)
 
 
+def piece(called: str) -> str:
+    """A piece that needs no values, for a query of its own."""
+    return _expanded(called, {})
+
+
 def _expanded(piece: str, values: Mapping[str, str]) -> str:
     """The piece with values and other pieces in their places."""
     text = files(__package__).joinpath("sql", f"{piece}.sql").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tsmigrate import undo
 from tsmigrate.catalog.relation import Relation
+from tsmigrate.convert import preflight
 from tsmigrate.convert.blocks import do_block, locked, name
 from tsmigrate.plpgsql import Locking
 from tsmigrate.sql import identifier, literal
@@ -59,9 +60,11 @@ def asked(request: HypertableRequest) -> dict[str, str]:
         "integer_now": "NULL" if request.integer_now is None else literal(name(request.integer_now)),
         "migrate_data": _boolean(request.migrate_data),
         "default_indexes": _boolean(request.default_indexes),
+        "refusals": preflight.refusals(),
+        "warnings": preflight.warnings(),
         "lock": locked(request.table, request.locking, tied=_TIED),
         "further_counts": "further_counts",
-        "further_counted": ", missing, infinite",
+        "further_counted": ", missing, infinite, earliest, latest",
         "also_remembered": "",
         "remember": undo.remember(request.key, "remembered"),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tsmigrate.ops.facts import ON_IT
 from tsmigrate.plpgsql import assemble, refuse
 
 _SEARCH_PATH = """\
@@ -18,9 +19,8 @@ END;"""
 # With an empty search path the definitions name every schema.
 _CAPTURE = """\
 SELECT format('%s (job %s)', proc_name, job_id) INTO detail
-  FROM timescaledb_information.jobs j
- WHERE (j.hypertable_schema, j.hypertable_name) IN
-       ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name))
+  FROM timescaledb_information.jobs
+ WHERE {{on_it}}
    AND proc_name NOT IN ('policy_refresh_continuous_aggregate', 'policy_retention', 'policy_compression');
 IF FOUND THEN
   {{unknown_job}}
@@ -35,7 +35,7 @@ EXECUTE format(
 SELECT jsonb_build_object(
   'schema', facts.schema, 'name', facts.name, 'owner', facts.owner, 'span_type', facts.span_type,
   'query', rtrim(a.view_definition, E'; \\n'), 'materialized_only', a.materialized_only,
-  'held', facts.holder_name, 'comment', obj_description(facts.oid, 'pg_class'),
+  'held', facts.holder_name, 'comment', obj_description(facts.relation, 'pg_class'),
   'interval', (SELECT d.interval_length FROM _timescaledb_catalog.dimension d
                 JOIN _timescaledb_catalog.hypertable h ON h.id = d.hypertable_id
                WHERE (h.schema_name, h.table_name) = (facts.holder_schema, facts.holder_name)
@@ -43,14 +43,15 @@ SELECT jsonb_build_object(
   'column_comments', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                 'column', attname, 'comment', col_description(attrelid, attnum))), '[]')
                         FROM pg_attribute
-                       WHERE attrelid = facts.oid AND attnum > 0 AND col_description(attrelid, attnum) IS NOT NULL),
+                       WHERE attrelid = facts.relation AND attnum > 0
+                         AND col_description(attrelid, attnum) IS NOT NULL),
   'grants', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                        'to', CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END,
                        'privilege', g.privilege_type, 'grantable', g.is_grantable, 'column', g.attname)), '[]')
-               FROM (SELECT e.*, NULL::name AS attname FROM pg_class, aclexplode(relacl) e WHERE oid = facts.oid
+               FROM (SELECT e.*, NULL::name AS attname FROM pg_class, aclexplode(relacl) e WHERE oid = facts.relation
                      UNION ALL
-                     SELECT e.*, attname FROM pg_attribute, aclexplode(attacl) e WHERE attrelid = facts.oid) AS g),
-  'has_grants', (SELECT relacl IS NOT NULL FROM pg_class WHERE oid = facts.oid),
+                     SELECT e.*, attname FROM pg_attribute, aclexplode(attacl) e WHERE attrelid = facts.relation) AS g),
+  'has_grants', (SELECT relacl IS NOT NULL FROM pg_class WHERE oid = facts.relation),
   'indexes', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                         'name', c.relname, 'comment', obj_description(c.oid, 'pg_class'),
                         'rest', substr(pg_get_indexdef(c.oid), 1 + length(format(
@@ -172,8 +173,9 @@ CAPTURE = assemble(
     _SEARCH_PATH,
     within=assemble(
         _CAPTURE,
+        on_it=ON_IT,
         unknown_job=refuse(
-            "format('a job works on %s that could not be made again: %s', facts.oid::regclass, detail)",
+            "format('a job works on %s that could not be made again: %s', facts.relation, detail)",
             "delete the job first: SELECT delete_job(…)",
         ),
     ),

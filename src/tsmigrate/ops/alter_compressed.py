@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.operations import Operations
 
@@ -12,17 +12,10 @@ from tsmigrate import undo
 from tsmigrate.errors import UsageError
 from tsmigrate.ops import chunkwise
 from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
-from tsmigrate.ops.facts import (
-    COMPRESSED_CHUNKS,
-    LOCKS_TO_ALTER,
-    NOT_ITS_OWNER,
-    POLICIES_TO_PAUSE,
-    find_hypertable,
-    room_for_locks,
-)
+from tsmigrate.ops.facts import COMPRESSED_CHUNKS, LOCKS_TO_ALTER, POLICIES_TO_PAUSE, find_hypertable
 from tsmigrate.ops.operation import TableOperation, operation
-from tsmigrate.ops.reasons import refuse_for
-from tsmigrate.ops.run import Run
+from tsmigrate.ops.reasons import NOT_ITS_OWNER, no_room_for_locks, refuse_all
+from tsmigrate.ops.run import OnUnsupported, Run
 from tsmigrate.ops.support import require_support
 from tsmigrate.plpgsql import assemble, do_block, lock, refuse, tell
 from tsmigrate.sql import identifier, literal
@@ -44,7 +37,8 @@ class AlterCompressed(TableOperation):
     as adding a column that may be NULL, needs none of this.
 
     It runs outside of a transaction, alone in its revision. When it is cut off, run the revision again and it goes on
-    where it stood. An alteration that fails leaves chunks and policies as they were.
+    where it stood. An alteration that fails leaves chunks and policies as they were. On the Apache edition, which has
+    no compressed chunks, it is a plain ALTER TABLE.
     """
 
     alteration: str
@@ -65,7 +59,7 @@ class AlterCompressed(TableOperation):
             do_block(
                 """
                 DECLARE
-                  hypertable record;
+                  facts record;
                   state jsonb;
                   settings jsonb;
                   chunk text;
@@ -77,7 +71,6 @@ class AlterCompressed(TableOperation):
                   number int := 0;
                   told timestamptz := clock_timestamp();
                 BEGIN
-                  {{skipped}}
                   {{require_support}}
                   {{read_state}}
                   {{find}}
@@ -92,10 +85,8 @@ class AlterCompressed(TableOperation):
                   {{tell_failure}}
                 END
                 """,
-                skipped=self._return_if_the_upgrade_skipped_it(run),
-                require_support=chunkwise.forget_that_it_was_skipped(self._skipping(run, self.alteration))
-                + "\n"
-                + require_support(self._skipping(run, self.alteration), run),
+                # Skipped, it would leave another schema.
+                require_support=require_support(self._key(run), replace(run, on_unsupported=OnUnsupported.ERROR)),
                 read_state=undo.look(self._key(run), "state"),
                 find=find_hypertable(self.subject),
                 begin=self._begin(run),
@@ -127,21 +118,6 @@ class AlterCompressed(TableOperation):
         """Where it keeps how far it is."""
         return self.undo_key(run, ALTER)
 
-    def _skipping(self, run: Run, alteration: str) -> Key:
-        """Where it is kept that this alteration was skipped: the way back is the same operation with another one."""
-        return Key(run.revision, ALTER, f"{self.subject}: {alteration}")
-
-    def _return_if_the_upgrade_skipped_it(self, run: Run) -> str:
-        return assemble(
-            """
-            {{recall}}
-            IF state ? 'skipped' THEN
-              RETURN;
-            END IF;
-            """,
-            recall=undo.recall(self._skipping(run, self.back), "state"),
-        )
-
     def _begin(self, run: Run) -> str:
         """Refuse what can be known to fail, and pause the policies; or take up what was begun before."""
         return assemble(
@@ -162,9 +138,9 @@ class AlterCompressed(TableOperation):
             END IF;
             COMMIT;
             """,
-            reasons=refuse_for(
+            reasons=refuse_all(
                 f"{ALTER} of {self.subject}",
-                (NOT_ITS_OWNER, room_for_locks(LOCKS_TO_ALTER, "altering all of its chunks")),
+                (NOT_ITS_OWNER, no_room_for_locks(LOCKS_TO_ALTER, "altering all of its chunks")),
             ),
             probe=self._probe(),
             alteration=literal(self.alteration),
@@ -244,13 +220,13 @@ class AlterCompressed(TableOperation):
                   {{disable}}
                   EXECUTE {{alteration}};
                   -- Afterwards it is what it was, or else all of this is taken back.
-                  hypertable.columnstore := false;
+                  facts.columnstore := false;
                   {{apply}}
-                  hypertable.columnstore := true;
+                  facts.columnstore := true;
                 END;
                 -- TimescaleDB takes this alteration, and would then enforce nothing on compressed chunks.
                 IF settings IS NOT NULL AND EXISTS (
-                  SELECT FROM pg_constraint WHERE conrelid = hypertable.relation AND contype = 'x'
+                  SELECT FROM pg_constraint WHERE conrelid = facts.relation AND contype = 'x'
                 ) THEN
                   RAISE EXCEPTION 'a columnstore does not enforce exclusion constraints';
                 END IF;

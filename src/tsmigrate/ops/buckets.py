@@ -7,14 +7,11 @@ from tsmigrate.sql import literal
 
 CREATE = "create_continuous_aggregate"
 
-LOST = "lost record;"
-"""The declaration that `find_lost_buckets` needs."""
-
 
 def find_lost_buckets(
     subject: str, *, created_at: str = "NULL", since: str = "NULL", until: str = "NULL", changes_are_lost: bool
 ) -> str:
-    """Count them into `lost`: `whole` those without any chunk below them, `partly` those that would come out otherwise.
+    """Count them into the record `lost`: `whole` without any chunk below them, `partly` what would come out otherwise.
 
     `facts` is the aggregate, which was made at `created_at`; `since` and `until`, expressions of the type text, limit
     the search to the buckets between them. Only buckets are compared with what the rows give that a missing chunk cuts,
@@ -99,7 +96,7 @@ BEGIN
    WHERE NOT isempty(span);
 
   SELECT CASE WHEN facts.by_number THEN format('bucket::bigint + %L::bigint', i.bucket_width)
-              WHEN facts.time_type = 'timestamp with time zone' THEN
+              WHEN facts.partition_type = 'timestamp with time zone' THEN
                 format('((bucket AT TIME ZONE %1$L) + %2$L::interval) AT TIME ZONE %1$L',
                        coalesce(i.bucket_timezone, 'UTC'), i.bucket_width)
               ELSE format('(bucket + %L::interval)::timestamp', i.bucket_width) END
@@ -117,7 +114,7 @@ BEGIN
     '                                 _timescaledb_functions.time_to_internal(%1$s)) AS span '
     '          FROM (SELECT DISTINCT %2$I AS bucket FROM %3$s) AS held) AS spans '
     ' WHERE ($4 IS NULL OR bucket >= $4::%4$s) AND ($5 IS NULL OR %1$s <= $5::%4$s)',
-    bucket_end, facts.time_column, held, facts.time_type)
+    bucket_end, facts.partition_column, held, facts.partition_type)
     INTO lost USING covered, open_ended, doubtful, {{since}}::text, {{until}}::text;
 
   -- Sums of floating point numbers depend on their order; what has no equality is compared as it is written.
@@ -125,7 +122,7 @@ BEGIN
                          THEN format('to_char(%I::float8, ''9.999999999EEEE'')', attname)
                          ELSE format('%I::text', attname) END, ', ' ORDER BY attnum)
     INTO columns
-    FROM pg_attribute WHERE attrelid = facts.oid AND attnum > 0 AND NOT attisdropped;
+    FROM pg_attribute WHERE attrelid = facts.relation AND attnum > 0 AND NOT attisdropped;
   FOR compared IN
     SELECT buckets, buckets[1] AS first, buckets[cardinality(buckets)] AS last, whether_it_changed
       FROM (VALUES (lost.cut, true), (lost.late, {{changes_are_lost}})) AS c (buckets, whether_it_changed)
@@ -138,8 +135,8 @@ BEGIN
       '  SELECT %1$I, ARRAY[%2$s] FROM (%5$s) AS given '
       '   WHERE %1$I >= %6$L AND %1$I <= %7$L AND %1$I = ANY ($1::%4$s[])'
       ') AS different (bucket, facts)',
-      facts.time_column, CASE WHEN compared.whether_it_changed THEN columns ELSE 'NULL' END, held, facts.time_type,
-      rtrim(facts.definition, E'; \\n'), compared.first, compared.last)
+      facts.partition_column, CASE WHEN compared.whether_it_changed THEN columns ELSE 'NULL' END, held,
+      facts.partition_type, rtrim(facts.definition, E'; \\n'), compared.first, compared.last)
       INTO lost.partly USING compared.buckets, lost.partly;
   END LOOP;
 END;"""

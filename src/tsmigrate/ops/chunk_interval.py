@@ -9,59 +9,23 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
+from tsmigrate.ops.facts import OF_HOLDER, find_hypertable
 from tsmigrate.ops.operation import TableOperation, operation
+from tsmigrate.ops.reasons import refuse_all
 from tsmigrate.ops.run import Run
-from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table
-from tsmigrate.sql import literal
+from tsmigrate.ops.spans import Span
+from tsmigrate.plpgsql import do_block, lock
 
 SET = "set_chunk_interval"
 
 
-def _prepare(subject: str, run: Run) -> str:
-    """Lock the table and read its first dimension into the record `dimension`."""
-    return assemble(
-        """
-        {{require_table}}
-        {{lock}}
-        SELECT d.time_interval, d.integer_interval INTO dimension
-          FROM timescaledb_information.dimensions d
-          JOIN pg_namespace n ON n.nspname = d.hypertable_schema
-          JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = d.hypertable_name
-         WHERE c.oid = {{table}}::regclass AND d.dimension_number = 1;
-        IF dimension IS NULL THEN
-          {{not_a_hypertable}}
-        END IF;
-        """,
-        require_table=require_table(subject),
-        lock=lock(subject, "SHARE UPDATE EXCLUSIVE", run.locking),
-        table=literal(subject),
-        not_a_hypertable=refuse(literal(f"{subject} is not a hypertable"), "convert it first: op.create_hypertable"),
-    )
+_INTERVAL = f"""\
+(SELECT coalesce(integer_interval::text, time_interval::text)
+   FROM timescaledb_information.dimensions WHERE {OF_HOLDER} AND dimension_number = 1)"""
+"""An expression: what the interval is now."""
 
-
-def _apply(subject: str, interval: str) -> str:
-    """Set the interval of the first dimension; `interval` is an expression of type text."""
-    return assemble(
-        """
-        -- TimescaleDB 2.19 accepts zero and negative intervals.
-        IF dimension.integer_interval IS NULL THEN
-          IF ({{interval}})::interval <= interval '0' THEN
-            {{not_positive}}
-          END IF;
-          PERFORM set_chunk_time_interval({{table}}::regclass, ({{interval}})::interval);
-        ELSE
-          IF ({{interval}})::bigint <= 0 THEN
-            {{not_positive}}
-          END IF;
-          PERFORM set_chunk_time_interval({{table}}::regclass, ({{interval}})::bigint);
-        END IF;
-        """,
-        table=literal(subject),
-        interval=interval,
-        not_positive=refuse(
-            f"format('an interval of %s is not positive', {interval})", "give the time one chunk shall cover"
-        ),
-    )
+_APPLY = """\
+EXECUTE format('SELECT set_chunk_time_interval($1, $2::%s)', facts.span_type) USING facts.relation, wanted;"""
 
 
 @operation
@@ -84,23 +48,29 @@ class SetChunkInterval(TableOperation):
         operations.invoke(cls(table, schema, interval))
 
     def statements(self, run: Run) -> Sequence[str]:
-        before = (
-            "jsonb_build_object('interval', coalesce(dimension.integer_interval::text, dimension.time_interval::text))"
-        )
+        wanted = Span("interval", "wanted", self.interval, "give the time one chunk shall cover: '1 day'")
         return [
             do_block(
                 """
                 DECLARE
-                  dimension record;
+                  facts record;
+                  {{wanted}}
                 BEGIN
-                  {{prepare}}
+                  {{find}}
+                  {{read}}
+                  {{reasons}}
+                  {{lock}}
                   {{remember}}
                   {{apply}}
                 END
                 """,
-                prepare=_prepare(self.subject, run),
-                remember=undo.remember(self.undo_key(run, SET), before),
-                apply=_apply(self.subject, literal(str(self.interval))),
+                wanted=wanted.declaration,
+                find=find_hypertable(self.subject),
+                read=wanted.read(),
+                reasons=refuse_all(f"{SET} of {self.subject}", (wanted.reason,)),
+                lock=lock(self.subject, "SHARE UPDATE EXCLUSIVE", run.locking),
+                remember=undo.remember(self.undo_key(run, SET), f"jsonb_build_object('interval', {_INTERVAL})"),
+                apply=_APPLY,
             )
         ]
 
@@ -132,19 +102,23 @@ class RestoreChunkInterval(TableOperation):
             do_block(
                 """
                 DECLARE
-                  dimension record;
+                  facts record;
                   before jsonb;
+                  wanted text;
                 BEGIN
-                  {{prepare}}
+                  {{find}}
+                  {{lock}}
                   {{recall}}
                   {{insist}}
+                  wanted := before ->> 'interval';
                   {{apply}}
                 END
                 """,
-                prepare=_prepare(self.subject, run),
+                find=find_hypertable(self.subject),
+                lock=lock(self.subject, "SHARE UPDATE EXCLUSIVE", run.locking),
                 recall=undo.recall(key, "before"),
                 insist=undo.insist("before", key),
-                apply=_apply(self.subject, "before ->> 'interval'"),
+                apply=_APPLY,
             )
         ]
 

@@ -1,15 +1,15 @@
 """Blocks that go chunk by chunk, a transaction each, so that no lock is held for long and few at a time.
 
 Which chunks were done stands in `tsmigrate.undo`, a row for each, written in the same transaction: a run that is cut
-off goes on where it stood, and the way back knows which chunks are its own. The blocks' variables are `hypertable`
-(see `facts.find_hypertable`), `chunk` (its qualified name) and `done` (boolean).
+off goes on where it stood, and the way back knows which chunks are its own. The blocks' variables are `facts` (see
+`facts.find_hypertable`), `chunk` (its qualified name) and `done` (boolean).
 """
 
 from __future__ import annotations
 
 from tsmigrate import undo
 from tsmigrate.ops.run import Run
-from tsmigrate.plpgsql import assemble, do_block, refuse, tell
+from tsmigrate.plpgsql import assemble, do_block, free, in_attempts, refuse, tell
 from tsmigrate.sql import literal
 from tsmigrate.undo import Key
 
@@ -21,7 +21,7 @@ def compress(run: Run) -> str:
         assemble(
             """
             -- A chunk that foreign keys point into cannot be truncated (XX000): its rows are deleted instead.
-            IF EXISTS (SELECT FROM pg_constraint WHERE confrelid = hypertable.relation AND contype = 'f') THEN
+            IF EXISTS (SELECT FROM pg_constraint WHERE confrelid = facts.relation AND contype = 'f') THEN
               PERFORM set_config('timescaledb.compress_truncate_behaviour', 'truncate_disabled', true);
             END IF;
             PERFORM compress_chunk(chunk::regclass, if_not_compressed => false);
@@ -37,35 +37,14 @@ def decompress(run: Run) -> str:
 
 
 def _patiently(run: Run, work: str) -> str:
-    """The settings end with each transaction, so each sets them anew."""
-    return assemble(
-        """
-        done := false;
-        PERFORM set_config('lock_timeout', '{{timeout}}ms', true);
-        FOR attempt IN 0..{{retries}} LOOP
-          BEGIN
-            {{work}}
-            EXIT;
-          EXCEPTION
-            -- Somebody else dropped the chunk, or compressed it.
-            WHEN undefined_table OR duplicate_object THEN
-              EXIT;
-            WHEN lock_not_available THEN
-              IF attempt = {{retries}} THEN
-                {{busy}}
-              END IF;
-              PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 5));
-          END;
-        END LOOP;
-        """,
-        timeout=str(run.locking.timeout_ms),
-        retries=str(run.locking.retries),
-        work=work,
+    """Somebody else may have dropped the chunk, or compressed it."""
+    return "done := false;\n" + in_attempts(
+        work,
+        run.locking,
+        given_up_on="undefined_table OR duplicate_object",
         busy=refuse(
-            "format('the chunk %s could not be locked in "
-            f"{run.locking.retries + 1} attempts of {run.locking.timeout_ms} ms', chunk)",
-            "what is done stays done: end the sessions that hold the chunk (pg_locks, pg_blocking_pids), or raise "
-            "tsmigrate.lock_timeout or tsmigrate.lock_retries (-x or alembic.ini), and run this again",
+            f"format('the chunk %s could not be locked in {run.locking.attempts}', chunk)",
+            f"what is done stays done: {free('the chunk')}, and run this again",
         ),
     )
 

@@ -11,17 +11,9 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
-from tsmigrate.ops.facts import (
-    COMPRESSED_CHUNKS,
-    LOCKS_TO_DECOMPRESS,
-    NOT_ITS_OWNER,
-    POLICY_OF_COLUMNSTORE,
-    find_hypertable,
-    policy_of,
-    room_for_locks,
-)
+from tsmigrate.ops.facts import COLUMNSTORE_POLICY, COMPRESSED_CHUNKS, LOCKS_TO_DECOMPRESS, find_hypertable, policy
 from tsmigrate.ops.operation import TableOperation, operation
-from tsmigrate.ops.reasons import Reason, refuse_for
+from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, no_room_for_locks, refuse_all
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.support import require_support, return_if_skipped
 from tsmigrate.plpgsql import assemble, do_block, lock
@@ -99,7 +91,7 @@ class SetColumnstore(TableOperation):
             do_block(
                 """
                 DECLARE
-                  hypertable record;
+                  facts record;
                   before jsonb;
                 BEGIN
                   {{require_support}}
@@ -113,7 +105,7 @@ class SetColumnstore(TableOperation):
                 """,
                 require_support=require_support(self.undo_key(run, SET), run),
                 find=find_hypertable(self.subject),
-                reasons=refuse_for(f"set_columnstore of {self.subject}", self._reasons(order)),
+                reasons=refuse_all(f"set_columnstore of {self.subject}", self._reasons(order)),
                 # TimescaleDB takes the same lock, on the hypertable alone.
                 lock=lock(
                     self.subject,
@@ -164,7 +156,7 @@ class SetColumnstore(TableOperation):
             NOT_ITS_OWNER,
             *map(_unknown, columns),
             Reason(
-                when="hypertable.row_security",
+                when="facts.row_security",
                 told="'row security is enabled on it, which its columnstore would not know'",
                 mend="ALTER TABLE … DISABLE ROW LEVEL SECURITY, and look after access in another way",
             ),
@@ -180,13 +172,13 @@ class SetColumnstore(TableOperation):
         return RestoreColumnstore(self.table, self.schema, self.segmentby, self.orderby)
 
 
-_EXCLUSIONS = "SELECT conname FROM pg_constraint WHERE conrelid = hypertable.relation AND contype = 'x'"
+_EXCLUSIONS = "SELECT conname FROM pg_constraint WHERE conrelid = facts.relation AND contype = 'x'"
 
 
 def _unknown(column: str) -> Reason:
     identifier(column)  # refuses what PostgreSQL would cut off
     return Reason(
-        when="NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = hypertable.relation "
+        when="NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = facts.relation "
         f"AND attname = {literal(column)} AND attnum > 0 AND NOT attisdropped)",
         told=f"format('it has no column %I', {literal(column)})",
         mend="correct the column's name in the revision; upper and lower case differ",
@@ -226,7 +218,7 @@ class RestoreColumnstore(TableOperation):
             do_block(
                 """
                 DECLARE
-                  hypertable record;
+                  facts record;
                   before jsonb;
                   chunk text;
                 BEGIN
@@ -255,7 +247,7 @@ class RestoreColumnstore(TableOperation):
                     only=True,
                 ),
                 apply=apply_settings("before"),
-                reasons=refuse_for(f"restore_columnstore of {self.subject}", _REASONS_AGAINST_DISABLING),
+                reasons=refuse_all(f"restore_columnstore of {self.subject}", _REASONS_AGAINST_DISABLING),
                 decompress=_DECOMPRESS_ALL,
                 disable=disable(),
             )
@@ -268,11 +260,12 @@ class RestoreColumnstore(TableOperation):
 _REASONS_AGAINST_DISABLING = (
     NOT_ITS_OWNER,
     Reason(
-        when=f"EXISTS (SELECT FROM timescaledb_information.jobs WHERE {policy_of(POLICY_OF_COLUMNSTORE)})",
+        among="timescaledb_information.jobs",
+        when=policy(COLUMNSTORE_POLICY),
         told="'a policy would compress its chunks again'",
         mend="take back add_columnstore_policy first: op.remove_columnstore_policy",
     ),
-    room_for_locks(LOCKS_TO_DECOMPRESS, "decompressing its chunks"),
+    no_room_for_locks(LOCKS_TO_DECOMPRESS, "decompressing its chunks"),
 )
 
 _DECOMPRESS_ALL = assemble(

@@ -9,18 +9,19 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.facts import (
+from tsmigrate.ops.facts import COLUMNSTORE_POLICY, RETENTION_POLICY, find_hypertable, policy
+from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.reasons import (
+    INTEGER_NOW_MISSING,
     NO_COLUMNSTORE,
     NOT_ITS_OWNER,
-    POLICY_OF_COLUMNSTORE,
-    POLICY_OF_RETENTION,
-    find_hypertable,
-    policy_of,
+    OWNER_CANNOT_LOG_IN,
+    Reason,
+    has_policy,
+    refuse_all,
 )
-from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
-from tsmigrate.ops.reasons import Reason, refuse_for
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.spans import INTEGER_NOW_MISSING, read_span
+from tsmigrate.ops.spans import Span, schedule, size
 from tsmigrate.ops.support import INSTALLED_VERSION, require_support, return_if_skipped
 from tsmigrate.plpgsql import do_block, lock, tell
 from tsmigrate.sql import literal
@@ -59,48 +60,36 @@ class AddColumnstorePolicy(TableOperation):
 
     def statements(self, run: Run) -> Sequence[str]:
         key = self.undo_key(run, ADD)
+        age = Span("after", "age", self.after, "give the age at which chunks are compressed: '7 days'")
+        pause = schedule(self.schedule_interval)
         return [
             do_block(
                 """
                 DECLARE
-                  hypertable record;
-                  after_time interval;
-                  after_count bigint;
-                  after_wrong text;
-                  schedule_time interval;
-                  schedule_count bigint;
-                  schedule_wrong text;
+                  facts record;
+                  {{age}}
+                  {{schedule}}
                 BEGIN
                   {{require_support}}
                   {{find}}
-                  {{read_after}}
+                  {{read_age}}
                   {{read_schedule}}
                   {{reasons}}
                   {{lock}}
-                  IF {{version}} < ARRAY[2, 18] THEN
-                    IF hypertable.counts THEN
-                      PERFORM add_compression_policy(hypertable.relation, compress_after => after_count,
-                                                     schedule_interval => schedule_time);
-                    ELSE
-                      PERFORM add_compression_policy(hypertable.relation, compress_after => after_time,
-                                                     schedule_interval => schedule_time);
-                    END IF;
-                  ELSIF hypertable.counts THEN
-                    CALL add_columnstore_policy(hypertable.relation, after => after_count,
-                                                schedule_interval => schedule_time);
-                  ELSE
-                    CALL add_columnstore_policy(hypertable.relation, after => after_time,
-                                                schedule_interval => schedule_time);
-                  END IF;
+                  EXECUTE format('%s => $2::%s, schedule_interval => $3::interval)',
+                                 CASE WHEN {{version}} < ARRAY[2, 18]
+                                      THEN 'SELECT add_compression_policy($1, compress_after'
+                                      ELSE 'CALL add_columnstore_policy($1, after' END, facts.span_type)
+                    USING facts.relation, age, schedule;
                 END
                 """,
                 require_support=require_support(key, run),
                 find=find_hypertable(self.subject),
-                read_after=read_span("after", self.after, counts="hypertable.counts"),
-                read_schedule=""
-                if self.schedule_interval is None
-                else read_span("schedule", self.schedule_interval, counts="false"),
-                reasons=refuse_for(f"{ADD} of {self.subject}", _REASONS),
+                age=age.declaration,
+                schedule=pause.declaration,
+                read_age=age.read(),
+                read_schedule=pause.read(),
+                reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *_REASONS)),
                 # Two of these at once would both find no policy.
                 lock=lock(
                     self.subject,
@@ -116,35 +105,24 @@ class AddColumnstorePolicy(TableOperation):
         return RemoveColumnstorePolicy(self.table, self.schema, self)
 
 
-_RETENTION = f"SELECT config ->> 'drop_after' FROM timescaledb_information.jobs WHERE {policy_of(POLICY_OF_RETENTION)}"
+_DROP_AFTER = "config ->> 'drop_after'"
 
 _REASONS = (
     NOT_ITS_OWNER,
     NO_COLUMNSTORE,
-    Reason(
-        when=f"EXISTS (SELECT FROM timescaledb_information.jobs WHERE {policy_of(POLICY_OF_COLUMNSTORE)})",
-        told="'it has a columnstore policy already'",
-        mend="remove that policy first: op.remove_columnstore_policy",
-    ),
-    Reason(
-        when="after_wrong IS NOT NULL", told="after_wrong", mend="give the age at which chunks are compressed: after=…"
-    ),
-    Reason(
-        when="schedule_wrong IS NOT NULL",
-        told="schedule_wrong",
-        mend="say how often it runs: schedule_interval='12 hours'",
+    has_policy(
+        "columnstore",
+        COLUMNSTORE_POLICY,
+        particulars="format('which waits %s', coalesce(config ->> 'compress_after', "
+        "config ->> 'compress_created_before'))",
+        removal="CALL remove_columnstore_policy(…)",
     ),
     INTEGER_NOW_MISSING,
+    OWNER_CANNOT_LOG_IN,
     Reason(
-        when="NOT hypertable.owner_logs_in",
-        told="format('its owner %I may not log in, and the policy''s job runs as the owner', hypertable.owner)",
-        mend="ALTER ROLE … LOGIN, or give the table to a role that may log in",
-    ),
-    Reason(
-        when="CASE WHEN after_wrong IS NOT NULL THEN false "
-        f"WHEN hypertable.counts THEN after_count > ({_RETENTION})::bigint "
-        f"ELSE after_time > ({_RETENTION})::interval END",
-        told=f"format('its retention policy drops chunks after %s, before they would be compressed', ({_RETENTION}))",
+        among="timescaledb_information.jobs",
+        when=f"CASE WHEN {policy(RETENTION_POLICY)} THEN {size('age')} > {size(_DROP_AFTER)} END",
+        told=f"format('its retention policy drops chunks after %s, before they would be compressed', {_DROP_AFTER})",
         mend="compress chunks sooner: after=…, or keep them longer",
     ),
 )
@@ -169,7 +147,7 @@ class RemoveColumnstorePolicy(TableOperation):
             do_block(
                 """
                 DECLARE
-                  hypertable record;
+                  facts record;
                   before jsonb;
                 BEGIN
                   {{recall}}
@@ -180,17 +158,17 @@ class RemoveColumnstorePolicy(TableOperation):
                   IF NOT EXISTS (SELECT FROM timescaledb_information.jobs WHERE {{policy}}) THEN
                     {{gone}}
                   ELSIF {{version}} < ARRAY[2, 18] THEN
-                    PERFORM remove_compression_policy(hypertable.relation);
+                    PERFORM remove_compression_policy(facts.relation);
                   ELSE
-                    CALL remove_columnstore_policy(hypertable.relation);
+                    CALL remove_columnstore_policy(facts.relation);
                   END IF;
                 END
                 """,
                 recall=undo.recall(key, "before"),
                 skipped=return_if_skipped("before"),
                 find=find_hypertable(self.subject),
-                reasons=refuse_for(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
-                policy=policy_of(POLICY_OF_COLUMNSTORE),
+                reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
+                policy=policy(COLUMNSTORE_POLICY),
                 gone=tell(literal(f"{self.subject} has no columnstore policy any more")),
                 lock=lock(
                     self.subject,

@@ -6,6 +6,7 @@ indexes that were asked for), each in the words of its option; NULL means that T
 
 from __future__ import annotations
 
+from tsmigrate.ops.facts import COMPRESSED_CHUNKS
 from tsmigrate.ops.support import INSTALLED_VERSION
 from tsmigrate.plpgsql import assemble, refuse
 
@@ -29,7 +30,7 @@ SELECT jsonb_build_object(
                        FROM jsonb_array_elements(nullif(to_jsonb(s) -> 'index', 'null')) AS e(i)
                       WHERE i ->> 'source' = 'config'))
   INTO {{variable}}
-  FROM _timescaledb_catalog.compression_settings s WHERE s.relid = hypertable.relation;"""
+  FROM _timescaledb_catalog.compression_settings s WHERE s.relid = facts.relation;"""
 
 
 def read_settings(variable: str) -> str:
@@ -37,7 +38,7 @@ def read_settings(variable: str) -> str:
     return assemble(
         """
         {{variable}} := NULL;
-        IF hypertable.columnstore THEN
+        IF facts.columnstore THEN
           {{settings}}
         END IF;
         """,
@@ -56,16 +57,14 @@ def apply_settings(settings: str) -> str:
         """
         DECLARE
           wanted jsonb := jsonb_strip_nulls({{settings}});
-          compressed boolean := EXISTS (
-            SELECT FROM timescaledb_information.chunks
-             WHERE (hypertable_schema, hypertable_name) = (hypertable.schema, hypertable.name) AND is_compressed);
+          compressed boolean := EXISTS ({{compressed}});
           older boolean := {{version}} < ARRAY[2, 18];
           present jsonb;
           option record;
           options text := '';
         BEGIN
           {{read}}
-          IF hypertable.columnstore AND NOT compressed THEN
+          IF facts.columnstore AND NOT compressed THEN
             {{disable}}
           END IF;
           FOR option IN
@@ -80,20 +79,21 @@ def apply_settings(settings: str) -> str:
               IF {{version}} < ARRAY[2, 22] THEN
                 {{cannot_reset}}
               END IF;
-              EXECUTE format('ALTER TABLE %s RESET (timescaledb.%s)', hypertable.relation, option.name);
+              EXECUTE format('ALTER TABLE %s RESET (timescaledb.%s)', facts.relation, option.name);
             END IF;
           END LOOP;
-          EXECUTE format('ALTER TABLE %s SET (timescaledb.%s%s)', hypertable.relation,
+          EXECUTE format('ALTER TABLE %s SET (timescaledb.%s%s)', facts.relation,
                          CASE WHEN older THEN 'compress' ELSE 'enable_columnstore' END, options);
         END;
         """,
         settings=settings,
+        compressed=COMPRESSED_CHUNKS,
         version=INSTALLED_VERSION,
         read=read_settings("present"),
         disable=disable(),
         cannot_reset=refuse(
             "format('%s of %s cannot go back to TimescaleDB''s own choice while chunks are in the columnstore', "
-            "option.key, hypertable.relation)",
+            "option.key, facts.relation)",
             "decompress the chunks first, or upgrade TimescaleDB to 2.22",
         ),
     )
@@ -103,7 +103,7 @@ def disable() -> str:
     """Before 2.18 the option had another name, which the next major version will not know any more."""
     return assemble(
         """
-        EXECUTE format('ALTER TABLE %s SET (timescaledb.%s = false)', hypertable.relation,
+        EXECUTE format('ALTER TABLE %s SET (timescaledb.%s = false)', facts.relation,
                        CASE WHEN {{version}} < ARRAY[2, 18] THEN 'compress' ELSE 'enable_columnstore' END);
         """,
         version=INSTALLED_VERSION,

@@ -10,11 +10,11 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
 from tsmigrate.ops import chunkwise
-from tsmigrate.ops.facts import NO_COLUMNSTORE, NOT_ITS_OWNER, find_hypertable
+from tsmigrate.ops.facts import find_hypertable
 from tsmigrate.ops.operation import TableOperation, operation
-from tsmigrate.ops.reasons import Reason, refuse_for
+from tsmigrate.ops.reasons import NO_COLUMNSTORE, NOT_ITS_OWNER, refuse_all
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.spans import read_span
+from tsmigrate.ops.spans import NEGATIVE, Span
 from tsmigrate.ops.support import require_support, return_if_skipped
 from tsmigrate.plpgsql import do_block, tell
 from tsmigrate.sql import literal
@@ -48,14 +48,13 @@ class CompressChunks(TableOperation):
 
     def statements(self, run: Run) -> Sequence[str]:
         key = self.undo_key(run, COMPRESS)
+        older = Span("older_than", "older", self.older_than, "say how old: '7 days'", refused=NEGATIVE)
         return [
             do_block(
                 """
                 DECLARE
-                  hypertable record;
-                  older_time interval;
-                  older_count bigint;
-                  older_wrong text;
+                  facts record;
+                  {{older}}
                   chunks text[];
                   chunk text;
                   done boolean;
@@ -71,12 +70,9 @@ class CompressChunks(TableOperation):
                   EXECUTE format(
                     'SELECT array_agg(format(''%%I.%%I'', c.chunk_schema, c.chunk_name) ORDER BY c.chunk_name)
                        FROM timescaledb_information.chunks c
-                       JOIN show_chunks(%L::regclass, older_than => %L::%s) AS s(shown)
+                       JOIN show_chunks($1, older_than => $2::%s) AS s (shown)
                          ON s.shown = format(''%%I.%%I'', c.chunk_schema, c.chunk_name)::regclass
-                      WHERE NOT c.is_compressed AND (c.hypertable_schema, c.hypertable_name) = (%L, %L)',
-                    hypertable.relation, coalesce(older_time::text, older_count::text),
-                    CASE WHEN hypertable.counts THEN hypertable.column_type ELSE 'interval' END,
-                    hypertable.schema, hypertable.name) INTO chunks;
+                      WHERE NOT c.is_compressed', facts.span_type) INTO chunks USING facts.relation, older;
                   COMMIT;
                   FOREACH chunk IN ARRAY coalesce(chunks, '{}') LOOP
                     {{compress}}
@@ -92,16 +88,10 @@ class CompressChunks(TableOperation):
                 """,
                 forget_skip=chunkwise.forget_that_it_was_skipped(key),
                 require_support=require_support(key, run),
+                older=older.declaration,
                 find=find_hypertable(self.subject),
-                read=read_span("older", self.older_than, counts="hypertable.counts", zero=True),
-                reasons=refuse_for(
-                    f"{COMPRESS} of {self.subject}",
-                    (
-                        NOT_ITS_OWNER,
-                        NO_COLUMNSTORE,
-                        Reason("older_wrong IS NOT NULL", "older_wrong", "say how old: older_than='7 days'"),
-                    ),
-                ),
+                read=older.read(),
+                reasons=refuse_all(f"{COMPRESS} of {self.subject}", (NOT_ITS_OWNER, NO_COLUMNSTORE, older.reason)),
                 keep=undo.keep(key, "'{}'"),
                 compress=chunkwise.compress(run),
                 remember_chunk=chunkwise.remember_chunk(key),
@@ -143,7 +133,7 @@ class DecompressChunks(TableOperation):
             do_block(
                 """
                 DECLARE
-                  hypertable record;
+                  facts record;
                   before jsonb;
                   chunks text[];
                   chunk text;
@@ -171,7 +161,7 @@ class DecompressChunks(TableOperation):
                 skipped=return_if_skipped("before"),
                 insist=undo.insist("before", key),
                 find=find_hypertable(self.subject),
-                reasons=refuse_for(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
+                reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
                 remembered=chunkwise.remembered_chunks(key),
                 decompress=chunkwise.decompress(run),
                 forget_chunk=chunkwise.forget_chunk(key),

@@ -10,52 +10,32 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.aggregate_definition import CAPTURE, RESTORE
-from tsmigrate.ops.buckets import CREATE, LOST, find_lost_buckets, told_lost
+from tsmigrate.ops.buckets import CREATE, find_lost_buckets, told_lost
+from tsmigrate.ops.facts import find_aggregate
 from tsmigrate.ops.operation import TableOperation, operation
-from tsmigrate.ops.reasons import FACTS, find_facts
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.support import require_support, return_if_skipped
-from tsmigrate.plpgsql import assemble, do_block, refuse, tell
+from tsmigrate.plpgsql import assemble, do_block, free, in_attempts, refuse, tell
 from tsmigrate.sql import dollar_quoted, literal
 
 DROP = "drop_continuous_aggregate"
 
 
-@dataclass(frozen=True)
-class _Aggregate(TableOperation):
-    def in_attempts(self, statement: str, run: Run) -> str:
-        """`statement`, which takes its locks itself, tried until it gets them."""
-        return assemble(
-            """
-            SET CONSTRAINTS ALL IMMEDIATE;
-            PERFORM set_config('lock_timeout', '{{timeout}}ms', true);
-            FOR attempt IN 0..{{retries}} LOOP
-              BEGIN
-                EXECUTE {{statement}};
-                EXIT;
-              EXCEPTION WHEN lock_not_available THEN
-                IF attempt = {{retries}} THEN
-                  {{busy}}
-                END IF;
-                PERFORM pg_sleep(least(0.1 * 2 ^ attempt, 10) * (0.5 + random()));
-              END;
-            END LOOP;
-            """,
-            timeout=str(run.locking.timeout_ms),
-            retries=str(run.locking.retries),
-            statement=statement,
-            busy=refuse(
-                f"format('%s did not get its locks in {run.locking.retries + 1} attempts of "
-                f"{run.locking.timeout_ms} ms: %s', {literal(self.subject)}, SQLERRM)",
-                "end the sessions that hold its tables (pg_locks, pg_blocking_pids), or raise "
-                "tsmigrate.lock_timeout or tsmigrate.lock_retries (-x or alembic.ini)",
-            ),
-        )
+def _in_attempts(statement: str, subject: str, run: Run) -> str:
+    """`statement`, an expression, which takes its locks itself."""
+    return "SET CONSTRAINTS ALL IMMEDIATE;\n" + in_attempts(
+        f"EXECUTE {statement};",
+        run.locking,
+        busy=refuse(
+            f"format('%s did not get its locks in {run.locking.attempts}: %s', {literal(subject)}, SQLERRM)",
+            free("its tables"),
+        ),
+    )
 
 
 @operation
 @dataclass(frozen=True)
-class CreateContinuousAggregate(_Aggregate):
+class CreateContinuousAggregate(TableOperation):
     """Create a continuous aggregate over a hypertable or over another continuous aggregate, without data.
 
     `query` is the SELECT, with one time_bucket on the partition column in its GROUP BY. Fill it with
@@ -111,7 +91,7 @@ class CreateContinuousAggregate(_Aggregate):
                 create=dollar_quoted(create),
                 require_support=require_support(key, run),
                 remember=undo.remember(key, "jsonb_build_object('at', clock_timestamp())"),
-                execute=self.in_attempts("query", run),
+                execute=_in_attempts("query", self.subject, run),
                 mend=_MEND,
             )
         ]
@@ -138,7 +118,7 @@ END"""
 
 @operation
 @dataclass(frozen=True)
-class DropContinuousAggregate(_Aggregate):
+class DropContinuousAggregate(TableOperation):
     """Drop a continuous aggregate: in a downgrade what `create_continuous_aggregate` made, in an upgrade any.
 
     It is refused where the rows below can no longer give its buckets back, because retention dropped them. With
@@ -162,8 +142,8 @@ class DropContinuousAggregate(_Aggregate):
             do_block(
                 """
                 DECLARE
-                  {{facts}}
-                  {{lost}}
+                  facts record;
+                  lost record;
                   archive text;
                   was_created jsonb;
                   remembered jsonb;
@@ -174,7 +154,7 @@ class DropContinuousAggregate(_Aggregate):
                   IF was_created IS NULL THEN
                     {{require_support}}
                   END IF;
-                  {{find_facts}}
+                  {{find}}
                   {{find_lost}}
                   IF lost.whole + lost.partly > 0 THEN
                     {{destroy}}
@@ -189,19 +169,17 @@ class DropContinuousAggregate(_Aggregate):
                   {{needed}}
                 END
                 """,
-                facts=FACTS,
-                lost=LOST,
                 recall=undo.recall(created, "was_created"),
                 return_if_skipped=return_if_skipped("was_created"),
                 require_support=require_support(dropped, run),
-                find_facts=find_facts(self.subject, only_aggregates=True),
+                find=find_aggregate(self.subject),
                 find_lost=find_lost_buckets(
                     self.subject, created_at="(was_created ->> 'at')::timestamptz", changes_are_lost=True
                 ),
                 destroy=self._destroy(run),
                 capture=CAPTURE,
                 remember=undo.remember(dropped, "remembered"),
-                drop=self.in_attempts(literal(f"DROP MATERIALIZED VIEW {self.subject}"), run),
+                drop=_in_attempts(literal(f"DROP MATERIALIZED VIEW {self.subject}"), self.subject, run),
                 needed=refuse(
                     f"format(E'%s cannot be dropped:\\n%s', {literal(self.subject)}, detail)",
                     "drop what depends on it first, aggregates with op.drop_continuous_aggregate",
@@ -250,7 +228,7 @@ EXECUTE format('COMMENT ON TABLE %s IS %L', archive, {{described}});
 
 @operation
 @dataclass(frozen=True)
-class RestoreContinuousAggregate(_Aggregate):
+class RestoreContinuousAggregate(TableOperation):
     """Take a `drop_continuous_aggregate` of an upgrade back: the aggregate as it was, without its data.
 
     Its query, options, indexes, policies, columnstore settings, grants, owner and comments are as before. Its rows come

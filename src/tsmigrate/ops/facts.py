@@ -1,96 +1,104 @@
-"""What the blocks of the operations on hypertables ask of the catalogs, and the reasons that several of them share."""
+"""What the blocks of the operations ask of the catalogs: the record `facts`, and what is found with its help."""
 
 from __future__ import annotations
 
-from tsmigrate.ops.reasons import Reason
-from tsmigrate.ops.support import require_hypertable
-from tsmigrate.plpgsql import assemble, require_table
+from tsmigrate.plpgsql import assemble, refuse, require_table
 from tsmigrate.sql import literal
 
-POLICY_OF_COLUMNSTORE = "policy_compression"
-POLICY_OF_RETENTION = "policy_retention"
+
+def find_hypertable(subject: str, mend: str = "convert it first: op.create_hypertable") -> str:
+    """Read what is known of the table into the record `facts`, or refuse where it is no hypertable."""
+    return _find(subject, "h.hypertable_name IS NOT NULL", "a hypertable", mend)
 
 
-def find_hypertable(subject: str) -> str:
-    """Read what is known of the table into the record `hypertable`, or refuse where it is none."""
+def find_aggregate(subject: str) -> str:
+    """Read what is known of the continuous aggregate into the record `facts`, or refuse where it is none."""
+    return _find(
+        subject, "a.view_name IS NOT NULL", "a continuous aggregate", "correct the name in the revision, or create it"
+    )
+
+
+def find_hypertable_or_aggregate(subject: str) -> str:
+    """Read what is known of either into the record `facts`, or refuse where it is neither."""
+    return _find(
+        subject,
+        "(h.hypertable_name IS NOT NULL OR a.view_name IS NOT NULL)",
+        "a hypertable or a continuous aggregate",
+        "correct the name in the revision, or convert the table first: op.create_hypertable",
+    )
+
+
+def _find(subject: str, condition: str, wanted: str, mend: str) -> str:
+    """An aggregate's rows are in a hypertable of its own, its holder; a hypertable is its own holder."""
     return assemble(
         """
         {{require_table}}
-        {{require_hypertable}}
         SELECT c.oid::regclass AS relation, n.nspname AS schema, c.relname AS name, c.relrowsecurity AS row_security,
-               pg_has_role(c.relowner, 'USAGE') AS owned, o.rolname AS owner, o.rolcanlogin AS owner_logs_in,
-               h.compression_enabled AS columnstore, d.column_name, d.column_type::text AS column_type,
-               d.column_type IN ('smallint'::regtype, 'integer', 'bigint') AS counts,
+               c.relowner::regrole AS owner, o.rolcanlogin AS owner_logs_in, pg_has_role(o.oid, 'USAGE') AS owned,
+               a.view_name IS NOT NULL AS is_aggregate, a.view_definition AS definition,
+               a.hypertable_schema AS source_schema, a.hypertable_name AS source_name,
+               d.hypertable_schema AS holder_schema, d.hypertable_name AS holder_name,
+               coalesce(h.compression_enabled, a.compression_enabled) AS columnstore,
+               d.column_name::text AS partition_column, d.column_type::text AS partition_type, t.by_number,
+               CASE WHEN t.by_number THEN d.column_type::text ELSE 'interval' END AS span_type,
                d.integer_now_func AS integer_now
-          INTO STRICT hypertable
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
-          JOIN timescaledb_information.hypertables h
+          INTO facts
+          FROM pg_class c
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+          JOIN pg_roles o ON o.oid = c.relowner
+          LEFT JOIN timescaledb_information.hypertables h
             ON (h.hypertable_schema, h.hypertable_name) = (n.nspname, c.relname)
+          LEFT JOIN timescaledb_information.continuous_aggregates a
+            ON (a.view_schema, a.view_name) = (n.nspname, c.relname)
           JOIN timescaledb_information.dimensions d
-            ON (d.hypertable_schema, d.hypertable_name) = (n.nspname, c.relname)
-         WHERE c.oid = {{table}}::regclass AND d.dimension_number = 1;
+            ON d.dimension_number = 1
+           AND d.hypertable_schema = coalesce(a.materialization_hypertable_schema, n.nspname)
+           AND d.hypertable_name = coalesce(a.materialization_hypertable_name, c.relname)
+          CROSS JOIN LATERAL (SELECT d.column_type IN ('smallint'::regtype, 'integer', 'bigint')) AS t (by_number)
+         WHERE c.oid = {{subject}}::regclass AND {{condition}};
+        IF NOT FOUND THEN
+          {{not_it}}
+        END IF;
         """,
         require_table=require_table(subject),
-        require_hypertable=require_hypertable(subject, "convert it first: op.create_hypertable"),
-        table=literal(subject),
+        subject=literal(subject),
+        condition=condition,
+        not_it=refuse(literal(f"{subject} is not {wanted}"), mend),
     )
 
 
-NOT_ITS_OWNER = Reason(
-    when="NOT hypertable.owned",
-    told="format('%I may not change it', current_user)",
-    mend="run the migration as the table's owner, or as a member of that role",
-)
+OF_HOLDER = "(hypertable_schema, hypertable_name) = (facts.holder_schema, facts.holder_name)"
+"""A condition on a view of timescaledb_information: what belongs to the rows."""
 
-NO_COLUMNSTORE = Reason(
-    when="NOT hypertable.columnstore",
-    told="'its columnstore is not enabled'",
-    mend="enable it first: op.set_columnstore",
-)
+ON_IT = "(hypertable_schema, hypertable_name) IN ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name))"
+"""A condition on timescaledb_information.jobs. Up to 2.2x it names the hypertable behind an aggregate, later the
+aggregate."""
 
-
-def policy_of(name: str) -> str:
-    """A condition on timescaledb_information.jobs: the hypertable's policies of that name."""
-    return (
-        "(hypertable_schema, hypertable_name) = (hypertable.schema, hypertable.name) "
-        f"AND proc_name = {literal(name)} AND job_id >= 1000"
-    )
+COLUMNSTORE_POLICY = "policy_compression"
+RETENTION_POLICY = "policy_retention"
+REFRESH_POLICY = "policy_refresh_continuous_aggregate"
 
 
-COMPRESSED_CHUNKS = """\
+def policy(*names: str) -> str:
+    """A condition on timescaledb_information.jobs: the policies on it of these names."""
+    return f"{ON_IT} AND proc_name IN ({', '.join(map(literal, names))}) AND job_id >= 1000"
+
+
+POLICIES_TO_PAUSE = policy(COLUMNSTORE_POLICY, RETENTION_POLICY, "policy_reorder")
+"""A condition on timescaledb_information.jobs: the policies that would meddle with chunks."""
+
+COMPRESSED_CHUNKS = f"""\
 SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk FROM timescaledb_information.chunks
- WHERE (hypertable_schema, hypertable_name) = (hypertable.schema, hypertable.name) AND is_compressed"""
-"""A query: the chunks of the hypertable that are in the columnstore."""
-
-
-def room_for_locks(needed: str, doing: str) -> Reason:
-    """The server's lock table holds what one transaction needs. `needed` is a query for that number."""
-    return Reason(
-        when=f"({needed}) > current_setting('max_locks_per_transaction')::int * {_PLACES}",
-        told=f"format('{doing} needs %s locks in one transaction, and the server''s lock table has room for %s', "
-        f"({needed}), current_setting('max_locks_per_transaction')::int * {_PLACES})",
-        mend="set max_locks_per_transaction to the first number divided by max_connections plus "
-        "max_prepared_transactions, or more, and restart the server",
-    )
-
-
-_PLACES = "(current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)"
+ WHERE {OF_HOLDER} AND is_compressed"""
+"""A query: the chunks that are in the columnstore."""
 
 LOCKS_TO_ALTER = """\
 SELECT count(*) + coalesce(sum((SELECT count(*) FROM pg_index WHERE indrelid = c.oid)
                                + CASE WHEN c.reltoastrelid <> 0 THEN 2 ELSE 0 END), 0)
-  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = hypertable.relation"""
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = facts.relation"""
 """A query: how many locks an ALTER TABLE takes that concerns every chunk."""
 
-LOCKS_TO_DECOMPRESS = """\
-SELECT coalesce(sum(5 + (SELECT count(*) FROM pg_index
-                          WHERE indrelid = format('%I.%I', chunk_schema, chunk_name)::regclass)), 0)
-  FROM timescaledb_information.chunks
- WHERE (hypertable_schema, hypertable_name) = (hypertable.schema, hypertable.name) AND is_compressed"""
+LOCKS_TO_DECOMPRESS = f"""\
+SELECT coalesce(sum(5 + (SELECT count(*) FROM pg_index WHERE indrelid = c.chunk::regclass)), 0)
+  FROM ({COMPRESSED_CHUNKS}) AS c"""
 """A query: how many locks it takes to decompress all chunks: each with its indexes, and what it was compressed into."""
-
-POLICIES_TO_PAUSE = (
-    "(hypertable_schema, hypertable_name) = (hypertable.schema, hypertable.name) AND job_id >= 1000 "
-    f"AND proc_name IN ({literal(POLICY_OF_COLUMNSTORE)}, {literal(POLICY_OF_RETENTION)}, 'policy_reorder')"
-)
-"""A condition on timescaledb_information.jobs: the policies that would meddle with chunks."""

@@ -9,9 +9,10 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
+from tsmigrate.ops.facts import find_hypertable
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.run import OnUnsupported, Run
-from tsmigrate.ops.support import require_hypertable, require_support
+from tsmigrate.ops.support import require_support
 from tsmigrate.plpgsql import as_do, assemble, do_block, lock, refuse, require_table
 from tsmigrate.sql import identifier, literal
 
@@ -70,12 +71,12 @@ class CreateIndexPerChunk(TableOperation):
         return do_block(
             """
             DECLARE
+              facts record;
               there record;
               begun jsonb;
             BEGIN
               {{require_support}}
-              {{require_table}}
-              {{require_hypertable}}
+              {{find_hypertable}}
               {{lock}}
               {{recall}}
               {{find}}
@@ -88,8 +89,7 @@ class CreateIndexPerChunk(TableOperation):
             END
             """,
             require_support=require_support(key, replace(run, on_unsupported=OnUnsupported.ERROR)),
-            require_table=require_table(self.subject),
-            require_hypertable=require_hypertable(
+            find_hypertable=find_hypertable(
                 self.subject, "a plain table takes op.create_index(…, postgresql_concurrently=True)"
             ),
             lock=lock(self.subject, "SHARE", run.locking),

@@ -1,11 +1,12 @@
-"""All reasons against an operation at once, and the facts that the reasons about policies and aggregates rest on."""
+"""Refusing with all reasons at once, and the reasons that several operations share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tsmigrate.plpgsql import REFUSED, assemble, refuse, require_table
+from tsmigrate.ops.facts import policy
+from tsmigrate.plpgsql import REFUSED, assemble
 from tsmigrate.sql import literal
 
 
@@ -16,19 +17,17 @@ class Reason:
     when: str  # an SQL condition
     told: str  # an SQL expression, usually format(…)
     mend: str  # plain text
+    mend_with: str = ""  # SQL expressions, where `mend` has places for them, as format() takes them
+    among: str = ""  # what FROM takes, where the reason is told for every row of it for which the condition holds
+
+    def query(self, place: int) -> str:
+        mend = f"format({literal(self.mend)}, {self.mend_with})" if self.mend_with else literal(self.mend)
+        among = f"\n  FROM {self.among}" if self.among else ""
+        return f"SELECT {place}, {self.told}, {mend}{among}\n WHERE {self.when}"
 
 
-def refuse_for(what: str, reasons: Sequence[Reason]) -> str:
-    """End the block with all of the reasons that hold. `what` is plain text."""
-    rows = [
-        f"SELECT {place}, {reason.told}, {literal(reason.mend)} WHERE {reason.when}"
-        for place, reason in enumerate(reasons)
-    ]
-    return refuse_all(f"{what} is refused", "\nUNION ALL\n".join(rows))
-
-
-def refuse_all(what: str, query: str) -> str:
-    """End the block with every row of `query` (place, reason, mend), if it has any. `what` is plain text."""
+def refuse_all(what: str, reasons: Sequence[Reason]) -> str:
+    """End the block with all of the reasons that hold, if any does. `what` is plain text."""
     return assemble(
         """
         DECLARE
@@ -45,93 +44,60 @@ def refuse_all(what: str, query: str) -> str:
           END IF;
         END;
         """,
-        query=query,
+        query="\nUNION ALL\n".join(reason.query(place) for place, reason in enumerate(reasons)),
         refused=literal(REFUSED),
-        what=literal(f"{what}:"),
+        what=literal(f"{what} is refused:"),
     )
 
 
-FACTS = "facts record;"
-"""The declaration that `find_facts` needs."""
+NOT_ITS_OWNER = Reason(
+    when="NOT facts.owned",
+    told="format('%I may not change it', current_user)",
+    mend="run the migration as the owner, or as a member of that role",
+)
+
+OWNER_CANNOT_LOG_IN = Reason(
+    when="NOT facts.owner_logs_in",
+    told="format('its owner %s may not log in, and its jobs run as the owner', facts.owner)",
+    mend="ALTER ROLE %s LOGIN, or give it to a role that may log in",
+    mend_with="facts.owner",
+)
+
+INTEGER_NOW_MISSING = Reason(
+    when="facts.by_number AND NOT facts.is_aggregate AND facts.integer_now IS NULL",
+    told="format('its partition column %I is a number, and nothing says which number is now', facts.partition_column)",
+    mend="name a function that does: op.create_hypertable(integer_now=…), or SELECT set_integer_now_func(…)",
+)
+
+NO_COLUMNSTORE = Reason(
+    when="NOT facts.columnstore",
+    told="'its columnstore is not enabled'",
+    mend="enable it first: op.set_columnstore",
+)
 
 
-def find_facts(subject: str, *, only_aggregates: bool = False) -> str:
-    """Read what the object is into the record `facts`; refuse what is no hypertable and no continuous aggregate.
-
-    An aggregate's rows are in a hypertable of its own, its holder; a hypertable is its own holder.
-    """
-    wanted = "a continuous aggregate" if only_aggregates else "a hypertable or a continuous aggregate"
-    return assemble(
-        """
-        {{require_table}}
-        SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relowner::regrole AS owner,
-               (SELECT rolcanlogin FROM pg_roles WHERE oid = c.relowner) AS may_log_in,
-               a.view_name IS NOT NULL AS is_aggregate, a.view_definition AS definition,
-               a.hypertable_schema AS source_schema, a.hypertable_name AS source_name,
-               d.hypertable_schema AS holder_schema, d.hypertable_name AS holder_name,
-               d.column_name::text AS time_column, d.column_type::text AS time_type,
-               d.time_interval IS NULL AS by_number, d.integer_now_func,
-               CASE WHEN d.time_interval IS NULL THEN d.column_type::text ELSE 'interval' END AS span_type
-          INTO facts
-          FROM pg_class c
-          JOIN pg_namespace n ON n.oid = c.relnamespace
-          LEFT JOIN timescaledb_information.continuous_aggregates a ON (view_schema, view_name) = (n.nspname, c.relname)
-          JOIN timescaledb_information.dimensions d
-            ON d.dimension_number = 1
-           AND d.hypertable_schema = coalesce(a.materialization_hypertable_schema, n.nspname)
-           AND d.hypertable_name = coalesce(a.materialization_hypertable_name, c.relname)
-         WHERE c.oid = {{subject}}::regclass;
-        IF facts IS NOT DISTINCT FROM NULL OR {{unfit}} THEN
-          {{not_it}}
-        END IF;
-        """,
-        require_table=require_table(subject),
-        subject=literal(subject),
-        unfit="NOT facts.is_aggregate" if only_aggregates else "facts.oid IS NULL",
-        not_it=refuse(literal(f"{subject} is not {wanted}"), "correct the name in the revision"),
+def has_policy(kind: str, name: str, *, particulars: str, removal: str) -> Reason:
+    """There is such a policy. `particulars` is an expression on timescaledb_information.jobs, `removal` plain SQL."""
+    return Reason(
+        among="timescaledb_information.jobs",
+        when=policy(name),
+        told=f"'it has a {kind} policy already, ' || {particulars}",
+        mend=f"take that one away first: op.remove_{kind}_policy in the revision that added it, or {removal}",
     )
 
 
-def size(span: str) -> str:
-    """`span`, an expression of type text, as a number: seconds, or what the partition column counts.
-
-    Not for a literal, which the planner would try as both.
-    """
-    return f"CASE WHEN facts.by_number THEN ({span})::numeric ELSE extract(epoch FROM ({span})::interval) END"
-
-
-def require_span(name: str, variable: str) -> str:
-    """Refuse a text variable that cannot be a distance on the partition column. NULL passes."""
-    return assemble(
-        """
-        BEGIN
-          IF NOT facts.by_number AND {{variable}} ~ '^[0-9]+$' THEN
-            RAISE invalid_datetime_format;
-          END IF;
-          PERFORM {{size}};
-        EXCEPTION WHEN invalid_datetime_format OR invalid_text_representation OR datetime_field_overflow
-                    OR interval_field_overflow THEN
-          {{unfit}}
-        END;
-        """,
-        variable=variable,
-        size=size(variable),
-        unfit=refuse(
-            f"format('{name} is %L, which is no %s, as the partition column %I of %s needs', {variable}, "
-            "CASE WHEN facts.by_number THEN 'whole number' ELSE 'interval' END, facts.time_column, "
-            "facts.oid::regclass)",
-            "give an interval such as '3 months', or a whole number where the partition column is one",
-        ),
+def no_room_for_locks(needed: str, doing: str) -> Reason:
+    """The server's lock table does not hold what one transaction needs. `needed` is a query for that number."""
+    return Reason(
+        when=f"({needed}) > {_LOCK_TABLE}",
+        told=f"format('{doing} needs %s locks in one transaction, and the server''s lock table has room for %s', "
+        f"({needed}), {_LOCK_TABLE})",
+        mend="set max_locks_per_transaction to the first number divided by max_connections plus "
+        "max_prepared_transactions, or more, and restart the server",
     )
 
 
-JOBS_OF_HOLDER = """\
-timescaledb_information.jobs j
- WHERE (j.hypertable_schema, j.hypertable_name) IN
-       ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name))"""
-"""The jobs on it. Up to 2.2x the view names the hypertable behind an aggregate, later the aggregate."""
-
-OWNER_CANNOT_LOG_IN = """\
-SELECT 3, format('its owner %s may not log in, and its jobs run as the owner', facts.owner),
-       format('ALTER ROLE %s LOGIN', facts.owner)
- WHERE NOT facts.may_log_in"""
+_LOCK_TABLE = (
+    "current_setting('max_locks_per_transaction')::int "
+    "* (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)"
+)

@@ -9,9 +9,9 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.buckets import LOST, find_lost_buckets, told_lost
+from tsmigrate.ops.buckets import find_lost_buckets, told_lost
+from tsmigrate.ops.facts import find_aggregate
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
-from tsmigrate.ops.reasons import FACTS, find_facts
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.support import require_support
 from tsmigrate.plpgsql import do_block, refuse
@@ -58,13 +58,13 @@ class RefreshContinuousAggregate(TableOperation):
             do_block(
                 """
                 DECLARE
-                  {{facts}}
-                  {{lost}}
+                  facts record;
+                  lost record;
                   earlier jsonb;
                 BEGIN
                   {{recall}}
                   {{require_support}}
-                  {{find_facts}}
+                  {{find}}
                   {{find_lost}}
                   IF lost.whole + lost.partly > 0 THEN
                     {{would_delete}}
@@ -72,11 +72,9 @@ class RefreshContinuousAggregate(TableOperation):
                   CALL refresh_continuous_aggregate({{aggregate}}::regclass, {{start}}, {{end}});
                 END
                 """,
-                facts=FACTS,
-                lost=LOST,
                 recall=undo.recall(key, "earlier"),
                 require_support=require_support(key, run),
-                find_facts=find_facts(self.subject, only_aggregates=True),
+                find=find_aggregate(self.subject),
                 find_lost=find_lost_buckets(self.subject, since=start, until=end, changes_are_lost=False),
                 would_delete=refuse(
                     f"{told_lost(self.subject)} || '; this refresh would destroy them'",

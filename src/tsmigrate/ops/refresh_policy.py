@@ -9,67 +9,70 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
+from tsmigrate.ops.facts import REFRESH_POLICY, RETENTION_POLICY, find_aggregate
 from tsmigrate.ops.operation import ALWAYS_WRITTEN, NOT_WRITTEN, TableOperation, operation
-from tsmigrate.ops.reasons import (
-    FACTS,
-    JOBS_OF_HOLDER,
-    OWNER_CANNOT_LOG_IN,
-    find_facts,
-    refuse_all,
-    require_span,
-    size,
-)
+from tsmigrate.ops.reasons import NOT_ITS_OWNER, OWNER_CANNOT_LOG_IN, Reason, has_policy, refuse_all
 from tsmigrate.ops.run import Run
+from tsmigrate.ops.spans import Span, schedule, size
 from tsmigrate.ops.support import require_support, return_if_skipped
-from tsmigrate.plpgsql import assemble, do_block
+from tsmigrate.plpgsql import do_block
 from tsmigrate.sql import literal
 
 ADD = "add_refresh_policy"
 
-# A month counts as 30 days, as the server counts it here.
-_REASONS = """\
-SELECT 1, format('start_offset %s is not before end_offset %s', since, until),
-       'both are ages: start_offset is the greater one'
- WHERE {{start}} <= {{end}}
-UNION ALL
-SELECT 2, format('from start_offset %s to end_offset %s is less than two buckets of %s', since, until, width),
-       'make start_offset two buckets and end_offset long, or longer'
- WHERE {{start}} > {{end}} AND {{start}} - {{end}} < 2 * {{width}}
-UNION ALL
-SELECT 2, format('schedule_interval is %s, which is not positive', schedule), 'give the time between two runs'
- WHERE schedule <= interval '0'
-UNION ALL
-{{owner}}
-UNION ALL
-SELECT 4, format('it has a refresh policy, from %s to %s', coalesce(config ->> 'start_offset', 'the beginning'),
-                 coalesce(config ->> 'end_offset', 'the end')),
-       'take that one away first: op.remove_refresh_policy in the revision that added it, or SELECT '
-       'remove_continuous_aggregate_policy(…)'
-  FROM {{jobs}}
-   AND j.proc_name = 'policy_refresh_continuous_aggregate'
-UNION ALL
-SELECT 5, format('retention drops the rows of %s, below it, after %s: a refresh from %s on deletes the buckets that '
-                 'they gave', {{below}}, p.config ->> 'drop_after', coalesce(since, 'the beginning')),
-       'make start_offset shorter than the age at which rows are dropped'
-  FROM {{retention}}
-   AND (since IS NULL OR {{start}} >= {{drop_after}})
-UNION ALL
-SELECT 6, format('retention drops the rows of %s, below it, and a refresh every %s of a window of %s leaves rows out '
-                 'that are then gone', {{below}}, schedule, since::interval - coalesce(until, '0')::interval),
-       'let it be refreshed more often than its window is long'
-  FROM {{retention}}
-   AND NOT facts.by_number AND {{start}} < {{drop_after}}
-   AND {{start}} > coalesce({{end}}, 0)
-   AND {{start}} - coalesce({{end}}, 0) < extract(epoch FROM schedule)"""
-
+# On the rows below: `b` is the aggregate that has them, if one does.
 _RETENTION = """\
 timescaledb_information.jobs p
   LEFT JOIN timescaledb_information.continuous_aggregates b
     ON (b.materialization_hypertable_schema, b.materialization_hypertable_name) =
-       (facts.source_schema, facts.source_name)
- WHERE p.proc_name = 'policy_retention' AND p.config ->> 'drop_after' IS NOT NULL
+       (facts.source_schema, facts.source_name)"""
+_BELOW_IT = f"""\
+p.proc_name = {literal(RETENTION_POLICY)} AND p.config ->> 'drop_after' IS NOT NULL
    AND (p.hypertable_schema, p.hypertable_name) IN
        ((facts.source_schema, facts.source_name), (b.view_schema, b.view_name))"""
+_BELOW = "format('%I.%I', coalesce(b.view_schema, facts.source_schema), coalesce(b.view_name, facts.source_name))"
+
+_SINCE, _UNTIL, _WIDTH, _DROP_AFTER = map(size, ("since", "until", "width", "p.config ->> 'drop_after'"))
+
+_OFFSET = "give an interval such as '3 months', or a whole number where the partition column is one"
+
+_REASONS = (
+    NOT_ITS_OWNER,
+    Reason(
+        when=f"{_SINCE} <= {_UNTIL}",
+        told="format('start_offset %s is not before end_offset %s', since, until)",
+        mend="both are ages: start_offset is the greater one",
+    ),
+    Reason(
+        when=f"{_SINCE} > {_UNTIL} AND {_SINCE} - {_UNTIL} < 2 * {_WIDTH}",
+        told="format('from start_offset %s to end_offset %s is less than two buckets of %s', since, until, width)",
+        mend="make start_offset two buckets and end_offset long, or longer",
+    ),
+    OWNER_CANNOT_LOG_IN,
+    has_policy(
+        "refresh",
+        REFRESH_POLICY,
+        particulars="format('from %s to %s', coalesce(config ->> 'start_offset', 'the beginning'), "
+        "coalesce(config ->> 'end_offset', 'the end'))",
+        removal="SELECT remove_continuous_aggregate_policy(…)",
+    ),
+    Reason(
+        among=_RETENTION,
+        when=f"CASE WHEN {_BELOW_IT} AND since_wrong IS NULL THEN since IS NULL OR {_SINCE} >= {_DROP_AFTER} END",
+        told=f"format('retention drops the rows of %s, below it, after %s: a refresh from %s on deletes the buckets "
+        f"that they gave', {_BELOW}, p.config ->> 'drop_after', coalesce(since, 'the beginning'))",
+        mend="make start_offset shorter than the age at which rows are dropped",
+    ),
+    Reason(
+        among=_RETENTION,
+        when=f"CASE WHEN {_BELOW_IT} AND NOT facts.by_number THEN {_SINCE} < {_DROP_AFTER} "
+        f"AND {_SINCE} > coalesce({_UNTIL}, 0) "
+        f"AND {_SINCE} - coalesce({_UNTIL}, 0) < {size('schedule', by_number='false')} END",
+        told=f"format('retention drops the rows of %s, below it, and a refresh every %s of a window of %s leaves rows "
+        f"out that are then gone', {_BELOW}, schedule, since::interval - coalesce(until, '0')::interval)",
+        mend="let it be refreshed more often than its window is long",
+    ),
+)
 
 
 @operation
@@ -107,56 +110,37 @@ class AddRefreshPolicy(TableOperation):
 
     def statements(self, run: Run) -> Sequence[str]:
         key = self.undo_key(run, ADD)
-        since, until = (
-            "NULL" if offset is None else literal(str(offset)) for offset in (self.start_offset, self.end_offset)
+        spans = (
+            Span("start_offset", "since", self.start_offset, _OFFSET, refused=""),
+            Span("end_offset", "until", self.end_offset, _OFFSET, refused=""),
+            schedule(self.schedule_interval),
         )
         return [
             do_block(
                 """
                 DECLARE
-                  {{facts}}
-                  since text := {{since}};
-                  until text := {{until}};
-                  schedule interval := {{schedule}};
+                  facts record;
+                  {{spans}}
                   width text;
                 BEGIN
                   {{require_support}}
-                  {{find_facts}}
-                  {{require_since}}
-                  {{require_until}}
+                  {{find}}
+                  {{read_spans}}
                   SELECT i.bucket_width INTO width
                     FROM _timescaledb_catalog.hypertable h, _timescaledb_functions.cagg_get_bucket_function_info(h.id) i
                    WHERE (h.schema_name, h.table_name) = (facts.holder_schema, facts.holder_name);
-                  {{refuse_all}}
-                  EXECUTE format('SELECT add_continuous_aggregate_policy($1, $2::%1$s, $3::%1$s, $4)', facts.span_type)
-                    USING facts.oid, since, until, schedule;
+                  {{reasons}}
+                  EXECUTE format('SELECT add_continuous_aggregate_policy($1, $2::%1$s, $3::%1$s, $4::interval)',
+                                 facts.span_type) USING facts.relation, since, until, schedule;
                 END
                 """,
-                facts=FACTS,
-                since=since,
-                until=until,
-                schedule=literal(self.schedule_interval),
+                spans="\n".join(span.declaration for span in spans),
                 require_support=require_support(key, run),
-                find_facts=find_facts(self.subject, only_aggregates=True),
-                require_since=require_span("start_offset", "since"),
-                require_until=require_span("end_offset", "until"),
-                refuse_all=refuse_all(f"{self.subject} cannot have this refresh policy", self._reasons()),
+                find=find_aggregate(self.subject),
+                read_spans="\n".join(span.read() for span in spans),
+                reasons=refuse_all(f"{ADD} of {self.subject}", (*(span.reason for span in spans), *_REASONS)),
             )
         ]
-
-    def _reasons(self) -> str:
-        return assemble(
-            _REASONS,
-            start=size("since"),
-            end=size("until"),
-            width=size("width"),
-            owner=OWNER_CANNOT_LOG_IN,
-            jobs=JOBS_OF_HOLDER,
-            retention=_RETENTION,
-            drop_after=size("p.config ->> 'drop_after'"),
-            below="format('%I.%I', coalesce(b.view_schema, facts.source_schema), "
-            "coalesce(b.view_name, facts.source_name))",
-        )
 
     def reverse(self) -> RemoveRefreshPolicy:
         return RemoveRefreshPolicy(self.table, self.schema, self)
@@ -183,19 +167,18 @@ class RemoveRefreshPolicy(TableOperation):
             do_block(
                 """
                 DECLARE
-                  {{facts}}
+                  facts record;
                   skipped jsonb;
                 BEGIN
                   {{recall}}
                   {{return_if_skipped}}
-                  {{find_facts}}
-                  PERFORM remove_continuous_aggregate_policy(facts.oid, if_exists => true);
+                  {{find}}
+                  PERFORM remove_continuous_aggregate_policy(facts.relation, if_exists => true);
                 END
                 """,
-                facts=FACTS,
                 recall=undo.recall(self.undo_key(run, ADD), "skipped"),
                 return_if_skipped=return_if_skipped("skipped"),
-                find_facts=find_facts(self.subject, only_aggregates=True),
+                find=find_aggregate(self.subject),
             )
         ]
 

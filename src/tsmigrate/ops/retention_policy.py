@@ -9,79 +9,89 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
+from tsmigrate.ops.facts import (
+    COLUMNSTORE_POLICY,
+    OF_HOLDER,
+    REFRESH_POLICY,
+    RETENTION_POLICY,
+    find_hypertable_or_aggregate,
+    policy,
+)
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import (
-    FACTS,
-    JOBS_OF_HOLDER,
+    INTEGER_NOW_MISSING,
+    NOT_ITS_OWNER,
     OWNER_CANNOT_LOG_IN,
-    find_facts,
+    Reason,
+    has_policy,
     refuse_all,
-    require_span,
-    size,
 )
 from tsmigrate.ops.run import Run
+from tsmigrate.ops.spans import Span, schedule, size
 from tsmigrate.ops.support import require_support, return_if_skipped
 from tsmigrate.plpgsql import assemble, do_block, refuse, tell
 from tsmigrate.sql import literal
 
 ADD = "add_retention_policy"
 
-_AGGREGATES = """\
+_AGGREGATES = f"""\
 timescaledb_information.continuous_aggregates a
   LEFT JOIN timescaledb_information.jobs p
-    ON p.proc_name = 'policy_refresh_continuous_aggregate'
+    ON p.proc_name = {literal(REFRESH_POLICY)}
    AND (p.hypertable_schema, p.hypertable_name) IN
-       ((a.materialization_hypertable_schema, a.materialization_hypertable_name), (a.view_schema, a.view_name))
- WHERE (a.hypertable_schema, a.hypertable_name) IN
-       ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name))"""
+       ((a.materialization_hypertable_schema, a.materialization_hypertable_name), (a.view_schema, a.view_name))"""
+_OVER_IT = """\
+(a.hypertable_schema, a.hypertable_name) IN ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name))"""
 
-# Verified on 2.28: a refresh that reaches back beyond the dropped chunks deletes the buckets that they had given.
-_REASONS = """\
-SELECT 1, format('drop_after is %s, which is not positive', drop_after),
-       'give the age at which rows may go'
- WHERE {{drop_after}} <= 0
-UNION ALL
-SELECT 1, format('schedule_interval is %s, which is not positive', schedule), 'give the time between two runs'
- WHERE schedule <= interval '0'
-UNION ALL
-SELECT 2, format('it has a retention policy, which drops after %s', config ->> 'drop_after'),
-       'take that one away first: op.remove_retention_policy in the revision that added it, or SELECT '
-       'remove_retention_policy(…)'
-  FROM {{jobs}}
-   AND j.proc_name = 'policy_retention'
-UNION ALL
-{{owner}}
-UNION ALL
-SELECT 4, format('its partition column %I is a number, and no function tells the present', facts.time_column),
-       'give it one: op.create_hypertable(integer_now=…), or SELECT set_integer_now_func(…)'
- WHERE facts.by_number AND NOT facts.is_aggregate AND facts.integer_now_func IS NULL
-UNION ALL
-SELECT 5, format('the foreign key %I of %s points at it, and drop_chunks fails where one does', k.conname,
-                 k.conrelid::regclass),
-       format('op.drop_foreign_key_to(%L)', facts.name)
-  FROM pg_constraint k
- WHERE k.contype = 'f' AND k.confrelid = facts.oid AND k.conparentid = 0
-UNION ALL
-SELECT 6, format('its continuous aggregate %I.%I is refreshed from %s on, which deletes the buckets whose rows were '
-                 'dropped', a.view_schema, a.view_name, coalesce(p.config ->> 'start_offset', 'the beginning')),
-       'let it be refreshed with a start_offset shorter than drop_after: op.remove_refresh_policy, then '
-       'op.add_refresh_policy'
-  FROM {{aggregates}}
-   AND p.job_id IS NOT NULL
-   AND ({{start}} IS NULL OR {{start}} >= {{drop_after}})
-UNION ALL
-SELECT 7, format('its continuous aggregate %I.%I is refreshed every %s, a window of only %s: rows between two '
-                 'windows would be dropped and never be aggregated', a.view_schema, a.view_name, p.schedule_interval,
-                 (p.config ->> 'start_offset')::interval - coalesce(p.config ->> 'end_offset', '0')::interval),
-       'let it be refreshed more often than its window is long: op.remove_refresh_policy, then op.add_refresh_policy'
-  FROM {{aggregates}}
-   AND NOT facts.by_number AND {{start}} < {{drop_after}}
-   AND {{start}} - coalesce({{end}}, 0) < extract(epoch FROM p.schedule_interval)
-UNION ALL
-SELECT 8, format('its columnstore policy waits %s, longer than rows are kept', {{after_text}}),
-       'let it compress earlier, or keep the rows longer'
-  FROM {{jobs}}
-   AND j.proc_name = 'policy_compression' AND {{after}} > {{drop_after}}"""
+_DROP_AFTER = size("drop_after")
+_START, _END = (size(f"p.config ->> '{offset}_offset'") for offset in ("start", "end"))
+_COMPRESS_AFTER = "coalesce(config ->> 'compress_after', config ->> 'compress_created_before')"
+
+_REASONS = (
+    NOT_ITS_OWNER,
+    has_policy(
+        "retention",
+        RETENTION_POLICY,
+        particulars="format('which drops after %s', coalesce(config ->> 'drop_after', "
+        "config ->> 'drop_created_before'))",
+        removal="SELECT remove_retention_policy(…)",
+    ),
+    OWNER_CANNOT_LOG_IN,
+    INTEGER_NOW_MISSING,
+    Reason(
+        among="pg_constraint",
+        when="contype = 'f' AND confrelid = facts.relation AND conparentid = 0",
+        told="format('the foreign key %I of %s points at it, and drop_chunks fails where one does', conname, "
+        "conrelid::regclass)",
+        mend="op.drop_foreign_key_to(%L)",
+        mend_with="facts.name",
+    ),
+    # Verified on 2.28: a refresh that reaches back beyond the dropped chunks deletes the buckets that they had given.
+    Reason(
+        among=_AGGREGATES,
+        when=f"CASE WHEN {_OVER_IT} AND p.job_id IS NOT NULL THEN {_START} IS NULL OR {_START} >= {_DROP_AFTER} END",
+        told="format('its continuous aggregate %I.%I is refreshed from %s on, which deletes the buckets whose rows "
+        "were dropped', a.view_schema, a.view_name, coalesce(p.config ->> 'start_offset', 'the beginning'))",
+        mend="let it be refreshed with a start_offset shorter than drop_after: op.remove_refresh_policy, then "
+        "op.add_refresh_policy",
+    ),
+    Reason(
+        among=_AGGREGATES,
+        when=f"CASE WHEN {_OVER_IT} AND NOT facts.by_number THEN {_START} < {_DROP_AFTER} "
+        f"AND {_START} - coalesce({_END}, 0) < extract(epoch FROM p.schedule_interval) END",
+        told="format('its continuous aggregate %I.%I is refreshed every %s, a window of only %s: rows between two "
+        "windows would be dropped and never be aggregated', a.view_schema, a.view_name, p.schedule_interval, "
+        "(p.config ->> 'start_offset')::interval - coalesce(p.config ->> 'end_offset', '0')::interval)",
+        mend="let it be refreshed more often than its window is long: op.remove_refresh_policy, then "
+        "op.add_refresh_policy",
+    ),
+    Reason(
+        among="timescaledb_information.jobs",
+        when=f"CASE WHEN {policy(COLUMNSTORE_POLICY)} THEN {size(_COMPRESS_AFTER)} > {_DROP_AFTER} END",
+        told=f"format('its columnstore policy waits %s, longer than rows are kept', {_COMPRESS_AFTER})",
+        mend="let it compress earlier, or keep the rows longer",
+    ),
+)
 
 # Numbers of slices are given out once, whether or not the chunk stays; compressed chunks have none.
 _MEMORY = """\
@@ -90,13 +100,13 @@ jsonb_build_object(
   'last_slice', (SELECT CASE WHEN is_called THEN last_value ELSE 0 END
                    FROM _timescaledb_catalog.dimension_slice_id_seq)
 )"""
-_CHUNKS = """\
+_CHUNKS = f"""\
 (SELECT coalesce(jsonb_agg(jsonb_build_object(
           'schema', chunk_schema, 'name', chunk_name,
           'from', coalesce(to_jsonb(range_start), to_jsonb(range_start_integer)),
           'to', coalesce(to_jsonb(range_end), to_jsonb(range_end_integer)))), '[]')
    FROM timescaledb_information.chunks
-  WHERE (hypertable_schema, hypertable_name) = (facts.holder_schema, facts.holder_name))"""
+  WHERE {OF_HOLDER})"""
 
 
 @dataclass(frozen=True)
@@ -137,51 +147,39 @@ class AddRetentionPolicy(_Retention):
         operations.invoke(cls(table, schema, drop_after, schedule_interval))
 
     def statements(self, run: Run) -> Sequence[str]:
-        schedule = "NULL" if self.schedule_interval is None else literal(self.schedule_interval)
+        age = Span("drop_after", "drop_after", self.drop_after, "give the age at which rows may go: '3 months'")
+        pause = schedule(self.schedule_interval)
         return [
             do_block(
                 """
                 DECLARE
-                  {{facts}}
+                  facts record;
                   aggregate text;
-                  drop_after text := {{drop_after}};
-                  schedule interval := {{schedule}};
+                  {{age}}
+                  {{schedule}}
                 BEGIN
                   {{require_support}}
-                  {{find_facts}}
-                  {{require_span}}
-                  {{refuse_all}}
+                  {{find}}
+                  {{read_age}}
+                  {{read_schedule}}
+                  {{reasons}}
                   {{unrefreshed}}
                   {{remember}}
-                  EXECUTE format('SELECT add_retention_policy($1, $2::%s, schedule_interval => $3)', facts.span_type)
-                    USING facts.oid, drop_after, schedule;
+                  EXECUTE format('SELECT add_retention_policy($1, $2::%s, schedule_interval => $3::interval)',
+                                 facts.span_type) USING facts.relation, drop_after, schedule;
                 END
                 """,
-                facts=FACTS,
-                drop_after=literal(str(self.drop_after)),
-                schedule=schedule,
+                age=age.declaration,
+                schedule=pause.declaration,
                 require_support=require_support(self.key(run), run),
-                find_facts=find_facts(self.subject),
-                require_span=require_span("drop_after", "drop_after"),
-                refuse_all=refuse_all(f"{self.subject} cannot have this retention policy", self._reasons()),
+                find=find_hypertable_or_aggregate(self.subject),
+                read_age=age.read(),
+                read_schedule=pause.read(),
+                reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *_REASONS)),
                 unrefreshed=_unrefreshed(self.subject),
                 remember=undo.remember(self.key(run), assemble(_MEMORY, chunks=_CHUNKS)),
             )
         ]
-
-    def _reasons(self) -> str:
-        after = "coalesce(j.config ->> 'compress_after', j.config ->> 'compress_created_before')"
-        return assemble(
-            _REASONS,
-            drop_after=size("drop_after"),
-            jobs=JOBS_OF_HOLDER,
-            aggregates=_AGGREGATES,
-            owner=OWNER_CANNOT_LOG_IN,
-            start=size("p.config ->> 'start_offset'"),
-            end=size("p.config ->> 'end_offset'"),
-            after_text=after,
-            after=size(after),
-        )
 
     def reverse(self) -> RemoveRetentionPolicy:
         return RemoveRetentionPolicy(self.table, self.schema, self)
@@ -196,12 +194,14 @@ def _unrefreshed(subject: str) -> str:
     return assemble(
         """
         FOR aggregate IN
-          SELECT format('%I.%I', a.view_schema, a.view_name) FROM {{aggregates}} AND p.job_id IS NULL
+          SELECT format('%I.%I', a.view_schema, a.view_name) FROM {{aggregates}}
+           WHERE {{over_it}} AND p.job_id IS NULL
         LOOP
           {{tell}}
         END LOOP;
         """,
         aggregates=_AGGREGATES,
+        over_it=_OVER_IT,
         tell=tell(message, "WARNING"),
     )
 
@@ -230,29 +230,28 @@ class RemoveRetentionPolicy(_Retention):
             do_block(
                 """
                 DECLARE
-                  {{facts}}
+                  facts record;
                   before jsonb;
                   gone text;
                 BEGIN
                   {{recall}}
                   {{insist}}
                   {{return_if_skipped}}
-                  {{find_facts}}
+                  {{find}}
                   {{find_gone}}
                   IF gone IS NULL THEN
                     {{removed}}
                   ELSE
                     {{lost}}
                   END IF;
-                  PERFORM remove_retention_policy(facts.oid, if_exists => true);
+                  PERFORM remove_retention_policy(facts.relation, if_exists => true);
                 END
                 """,
-                facts=FACTS,
                 recall=undo.recall(self.key(run), "before"),
                 insist=undo.insist("before", self.key(run)),
                 return_if_skipped=return_if_skipped("before"),
-                find_facts=find_facts(self.subject),
-                find_gone=_FIND_GONE,
+                find=find_hypertable_or_aggregate(self.subject),
+                find_gone=assemble(_FIND_GONE, policy=policy(RETENTION_POLICY)),
                 removed=tell(
                     literal(
                         f"the retention policy of {self.subject} goes; what it may have dropped does not come back"
@@ -297,10 +296,8 @@ SELECT format('%s of the %s chunks that there were at the upgrade have been drop
                  ELSE m.range_start <= c.since::timestamptz AND m.range_end >= c.until::timestamptz END)
 HAVING count(*) > 0;
 IF gone IS NULL AND EXISTS (
-  SELECT FROM timescaledb_information.job_stats s JOIN timescaledb_information.jobs j ON j.job_id = s.job_id
-   WHERE j.proc_name = 'policy_retention' AND s.total_successes > 0
-     AND (j.hypertable_schema, j.hypertable_name) IN
-         ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name))
+  SELECT FROM timescaledb_information.job_stats s
+   WHERE s.total_successes > 0 AND s.job_id IN (SELECT job_id FROM timescaledb_information.jobs WHERE {{policy}})
 ) THEN
   SELECT format('chunks made since the upgrade may have been dropped: %s numbers of chunks are missing', missing)
     INTO gone

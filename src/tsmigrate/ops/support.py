@@ -73,22 +73,6 @@ def _unsupported(key: Key, run: Run, needed: Requirement, has: str, mend: str) -
     )
 
 
-def require_hypertable(subject: str, mend: str = "convert it first: op.create_hypertable") -> str:
-    """Refuse where the table is not a hypertable. TimescaleDB is there, and so is the table."""
-    return assemble(
-        """
-        IF NOT EXISTS (
-          SELECT FROM timescaledb_information.hypertables
-           WHERE to_regclass(format('%I.%I', hypertable_schema, hypertable_name)) = {{table}}::regclass
-        ) THEN
-          {{plain}}
-        END IF;
-        """,
-        table=literal(subject),
-        plain=refuse(literal(f"{subject} is not a hypertable"), mend),
-    )
-
-
 def return_if_skipped(variable: str) -> str:
     """End the downgrade's block when the row that `undo.recall` read says that the upgrade skipped the operation."""
     return assemble(

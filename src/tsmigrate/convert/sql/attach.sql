@@ -1,21 +1,21 @@
 DECLARE
   or_copied bool := {{or_copied}};
-  attached bool := false;
-  empty bool := false;
-  why text;
+  is_attached bool := false;
+  without_rows bool := false;
+  copied_because text;
 BEGIN
   BEGIN
     {{attach_table}}
-    attached := true;
+    is_attached := true;
   EXCEPTION WHEN SQLSTATE {{refused}} OR SQLSTATE {{mismatch}} THEN
-    -- Nothing is changed then. What is empty has nothing to attach, and nothing to copy either.
-    IF NOT (or_copied OR empty) THEN
+    -- Nothing is changed then. A table without rows has nothing to attach, and nothing to copy either.
+    IF NOT (or_copied OR without_rows) THEN
       RAISE;
     END IF;
-    why := regexp_replace(SQLERRM, E'^.*:\n', '');
+    copied_because := regexp_replace(SQLERRM, E'^[^\n]*:\n', '');
   END;
-  IF NOT attached THEN
-    IF NOT empty THEN
+  IF NOT is_attached THEN
+    IF NOT without_rows THEN
       {{tell_why}}
     END IF;
     {{hypertable}}

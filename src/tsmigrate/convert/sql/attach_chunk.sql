@@ -24,7 +24,7 @@ FOR statement IN SELECT format('DROP POLICY %I ON %s', polname, held) FROM pg_po
   EXECUTE statement;
 END LOOP;
 EXECUTE format('CALL %I.attach_chunk(%L::regclass, %L::regclass, %L::jsonb)', extension_schema, full_name, held,
-               jsonb_build_object(time_column, span));
+               jsonb_build_object(time_column, rows_span));
 
 FOR number IN 1 .. cardinality(definitions) LOOP
   IF ranks[number] BETWEEN 57 AND 69 THEN

@@ -12,17 +12,17 @@ DECLARE
   -- What is found
   target regclass := to_regclass(table_name);
   facts record;
-  time_type text;
-  is_time bool := false;
+  hypertables oid[];          -- all there are
+  already_on name;            -- the partition column, where the table is one of them
+  wanted_length numeric;      -- the interval in seconds, or in the column's unit; NULL: it is none
   extension_schema name;
-  extension_version int[];
   counted bigint;
   counted_before bigint;
   heap_before oid;
-  span jsonb;                 -- from the first row to just after the last
-  further_counts text;
-  missing bigint := 0;
-  infinite bigint := 0;
+  rows_span jsonb;            -- from the first row to just after the last
+  missing bigint;
+  infinite bigint;
+  expected_chunks bigint;
   reasons text[] := '{}';
   mends text[] := '{}';
   found_reasons text[];
@@ -64,9 +64,10 @@ BEGIN
   {{attach_support}}
   {{settings_for_speed}}
   {{preflight}}
-  empty := counted = 0;
+  without_rows := coalesce(counted = 0, false);
   {{attach_preflight}}
   {{refuse}}
+  {{warnings}}
   counted_before := counted;
   heap_before := pg_relation_filenode(target);
 

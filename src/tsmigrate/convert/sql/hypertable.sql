@@ -12,21 +12,22 @@ DECLARE
   -- What is found
   target regclass := to_regclass(table_name);
   facts record;
-  time_type text;
-  is_time bool := false;
+  hypertables oid[];       -- all there are
+  already_on name;         -- the partition column, where the table is one of them
+  wanted_length numeric;   -- the interval in seconds, or in the column's unit; NULL: it is none
   extension_schema name;
-  extension_version int[];
   counted bigint;
   checksum numeric;
   counted_before bigint;
   checksum_before numeric;
   further_counts text;
-  missing bigint := 0;
-  infinite bigint := 0;
+  missing bigint;
+  infinite bigint;
+  earliest numeric;
+  latest numeric;
+  expected_chunks bigint;  -- never fewer than there will be
   reasons text[] := '{}';
   mends text[] := '{}';
-  found_reasons text[];
-  found_mends text[];
   statement text;
   {{settings_found}}
   callers_tablespace text := current_setting('default_tablespace');
@@ -48,6 +49,7 @@ BEGIN
   {{settings_for_speed}}
   {{preflight}}
   {{refuse}}
+  {{warnings}}
   counted_before := counted;
   checksum_before := checksum;
 

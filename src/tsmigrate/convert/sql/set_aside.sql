@@ -23,13 +23,6 @@ END LOOP;
 -- disabled is enabled all the same on every chunk made later. ENABLE ALWAYS does not reach chunks either.
 {{capture_triggers}}
 FOR statement IN
-  SELECT format('the row trigger %I reads TG_TABLE_NAME or its like, which in a hypertable is the chunk''s', t.tgname)
-  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-  WHERE t.tgrelid = target AND t.tgtype & 1 = 1 AND p.prosrc ~* '\mtg_(table_name|relname|relid)\M'
-LOOP
-  RAISE WARNING '%: %', table_name, statement;
-END LOOP;
-FOR statement IN
   SELECT format('DROP TRIGGER %I ON %s', tgname, target) FROM pg_trigger WHERE tgrelid = target AND NOT tgisinternal
 LOOP
   EXECUTE statement;

@@ -1,0 +1,182 @@
+"""`tsmigrate lint-queries`: does every query still carry its partition column?"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tsmigrate.lint.engine import Rules
+    from tsmigrate.lint.known import Known
+    from tsmigrate.lint.settings import LintSettings
+    from tsmigrate.lint.snippet import Judged
+    from tsmigrate.lint.target import Target
+
+
+class LintFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    GCC = "gcc"
+
+
+class FailOn(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+_DECLARE = """declare them in pyproject.toml, or without [tool.tsmigrate] in tsmigrate.toml:
+    [tool.tsmigrate.hypertables]
+    "public.messages" = { column = "created_at" }
+  or lint SQL files that call create_hypertable, or give a server with --url"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(lint_queries)
+
+
+def lint_queries(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders (default: this folder).")] = None,
+    *,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", help="Ask this server what is a hypertable, and judge for its version."),
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The server to judge for: pg15,ts2.28.")] = None,
+    select: Annotated[
+        list[str] | None, typer.Option("--select", help="Only these rules (codes or beginnings).")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option("--ignore", help="Not these rules (codes or beginnings).")] = None,
+    output: Annotated[LintFormat, typer.Option("--format", help="How to report.")] = LintFormat.TEXT,
+    fail_on: Annotated[
+        FailOn | None, typer.Option("--fail-on", help="Exit with 1 at this severity or worse.", show_default="error")
+    ] = None,
+    show_hypertables: Annotated[
+        bool, typer.Option("--show-hypertables", help="Say what is a hypertable and from where that is known.")
+    ] = False,
+    statistics: Annotated[bool, typer.Option("--statistics", help="Only count, by rule and table.")] = False,
+    diff_base: Annotated[
+        str | None, typer.Option("--diff-base", metavar="REV", help="Only what changed since this git revision.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", help="Leave out the findings listed in this file.")
+    ] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option("--write-baseline", help="List the findings in this file and exit with 0.")
+    ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Apply the safe fixes to the files.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print the safe fixes as a patch, change nothing.")] = False,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes (default: one a core).", min=1)] = None,
+) -> None:
+    """Find queries on hypertables that lost their partition column, or cannot exclude chunks by it.
+
+    Reads source, runs nothing, needs no database. Exit code 0: nothing at or above --fail-on; 1: findings.
+    """
+    from tsmigrate.errors import UsageError
+    from tsmigrate.lint import baseline as baselines
+    from tsmigrate.lint import changed, settings
+    from tsmigrate.lint import target as targets
+    from tsmigrate.lint.engine import Engine
+    from tsmigrate.lint.report.report import Report, formats
+    from tsmigrate.lint.report.text import summary
+    from tsmigrate.lint.run import Job, lint
+    from tsmigrate.lint.snippet import Judged
+    from tsmigrate.lint.sources.walk import files
+    from tsmigrate.lint.target import Target
+
+    named = paths or [Path()]
+    start = named[0] if named[0].is_dir() else named[0].parent
+    chosen = settings.find(start)
+    found = list(files(named, chosen.exclude))
+    known, server = _known(chosen, [*files(chosen.learn), *found], start, url)
+    if show_hypertables:
+        _show(known)
+        raise typer.Exit
+    if not known.hypertables:
+        raise UsageError("no hypertable is known, so no query can be judged", mend=_DECLARE)
+    lines = changed.since(diff_base, start) if diff_base else None
+    if lines is not None:
+        found = [path for path in found if path.resolve() in lines]
+    judged_for = Target.parse(target) if target else chosen.target or server or targets.DEFAULT
+    engine = Engine(known, judged_for, _rules(chosen, select or (), ignore or ()))
+    total = Judged()
+    for one in lint(Job(engine, require_reason=chosen.require_reason), found, jobs=jobs):
+        total.add(one)
+    if lines is not None:
+        total.violations = changed.only(total.violations, lines)
+    if diff or fix:
+        _fix(total, write=fix)
+        if diff:
+            raise typer.Exit
+    report = Report(total)
+    if write_baseline is not None:
+        baselines.write(write_baseline, total.violations)
+        print(f"{write_baseline}: {len(total.violations)} findings")
+        raise typer.Exit
+    if accepted := baseline or chosen.baseline:
+        total.violations, report.in_baseline = baselines.without(accepted, total.violations)
+    print(summary(report) if statistics else formats()[output](report), end="")
+    raise typer.Exit(report.exit_code(settings.severity(fail_on, "--fail-on") if fail_on else chosen.fail_on))
+
+
+def _fix(total: Judged, *, write: bool) -> None:
+    """Apply the fixes, or print them; what is applied is reported no more."""
+    from itertools import groupby
+
+    from tsmigrate.lint.fix import diff, fixed
+
+    mended = [one for one in total.violations if one.fix is not None]
+    for file, its in groupby(mended, key=lambda violation: violation.file):
+        before = Path(file).read_bytes()
+        after = fixed(before, list(its))
+        if write:
+            Path(file).write_bytes(after)
+        else:
+            print(diff(file, before, after), end="")
+    if write:
+        total.violations = [one for one in total.violations if one.fix is None]
+
+
+def _known(chosen: LintSettings, found: Sequence[Path], start: Path, url: str | None) -> tuple[Known, Target | None]:
+    from tsmigrate.lint.learn.learn import learn
+
+    if url is None:
+        return learn(chosen, found, start), None
+    from tsmigrate.cli.options import database
+    from tsmigrate.lint.learn import live
+
+    asked = database(url, None)
+    return learn(chosen, found, start, database=asked), live.target(asked)
+
+
+def _show(known: Known) -> None:
+    from tsmigrate.lint.learn.learn import described
+
+    for name, one in described(known):
+        further = f", {', '.join(one.dimensions)}" if one.dimensions else ""
+        print(f"{name}  {one.column} {one.type}{further}  from {one.source}")
+
+
+def _rules(chosen: LintSettings, select: Sequence[str], ignore: Sequence[str]) -> Rules:
+    """The rules that apply: what the command line says goes before the settings."""
+    from tsmigrate.errors import UsageError
+    from tsmigrate.lint.engine import Rules
+    from tsmigrate.lint.rules.rule import rules
+
+    codes = [rule.code for rule in rules()]
+    wanted = [one for part in (select or chosen.select) for one in part.split(",")]
+    unwanted = [one for part in (*ignore, *chosen.ignore) for one in part.split(",")]
+    for one in (*wanted, *unwanted, *chosen.severity):
+        if not any(code.startswith(one) for code in codes):
+            raise UsageError(f"no rule {one}", mend="tsmigrate explain-rule shows what there is: " + ", ".join(codes))
+    kept = {code for code in codes if not wanted or any(code.startswith(one) for one in wanted)}
+    kept -= {code for code in kept if any(code.startswith(one) for one in unwanted)}
+    return Rules(chosen.severity, frozenset(codes) - kept)
