@@ -19,6 +19,9 @@ DECLARE
   counted bigint;
   counted_before bigint;
   heap_before oid;
+  written_before bigint;      -- rows, by this transaction
+  earliest text;
+  latest text;
   rows_span jsonb;            -- from the first row to just after the last
   missing bigint;
   infinite bigint;
@@ -70,6 +73,8 @@ BEGIN
   {{warnings}}
   counted_before := counted;
   heap_before := pg_relation_filenode(target);
+  written_before := pg_stat_get_xact_tuples_inserted(target) + pg_stat_get_xact_tuples_updated(target)
+                    + pg_stat_get_xact_tuples_deleted(target);
 
   {{set_aside}}
   IF was_nullable THEN
