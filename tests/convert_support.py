@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg2
+import pytest
 
 from tsmigrate import connect
+from tsmigrate.catalog import checksum
 from tsmigrate.catalog.relation import Relation
+from tsmigrate.catalog.sequences import of_sequences
+from tsmigrate.catalog.snapshot import Snapshot, difference
+from tsmigrate.convert.attach import attached
 from tsmigrate.convert.in_place import HypertableRequest, hypertable
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.plpgsql import Locking
@@ -17,6 +23,8 @@ from tsmigrate.sql import raw
 from tsmigrate.undo import Key
 from tsmigrate.url import DatabaseUrl
 
+NASTY = (Path(__file__).parent / "convert" / "nasty.sql").read_text()
+NASTY_TABLE = Relation('o"dd', 'Nasty "table" of 63 bytes: ' + "é" * 17 + "'s")
 NO_WAIT = Locking(timeout_ms=200, retries=0)
 
 
@@ -87,11 +95,26 @@ def block(table: Relation | str = "readings", **changes: Any) -> str:
     return hypertable(request(table, **changes))
 
 
+def attach(table: Relation | str = "readings", *, or_copied: bool = False, **changes: Any) -> str:
+    return attached(request(table, migrate_data=or_copied, **changes), or_copied=or_copied)
+
+
 def plain(table: Relation | str = "readings", **changes: Any) -> str:
-    """The way back from `block`."""
+    """The way back from `block` and `attach`."""
     arguments: dict[str, Any] = {
         "table": table,
         "key": Key("r1", "create_hypertable", str(table)),
         "locking": NO_WAIT,
     }
     return plain_table(RevertRequest(**arguments | changes))
+
+
+def assert_same(before: Snapshot, after: Snapshot) -> None:
+    """Byte for byte, with the difference to read where there is one."""
+    if before != after:
+        pytest.fail(difference(before, after) or "the snapshots differ in what their difference ignores")
+
+
+def rows_and_sequences(session: Session, table: Relation) -> Any:
+    with connect.connection(session.database) as connection:
+        return checksum.of_table(connection, table.name, table.schema), of_sequences(connection)

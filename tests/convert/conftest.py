@@ -34,6 +34,14 @@ def owner(session: Session) -> Iterator[Session]:
 
 
 @pytest.fixture
+def reader(session: Session) -> str:
+    session.run(
+        "DO $$ BEGIN IF to_regrole('tsmigrate_reader') IS NULL THEN CREATE ROLE tsmigrate_reader; END IF; END $$"
+    )
+    return "tsmigrate_reader"
+
+
+@pytest.fixture
 def take(database: DatabaseUrl, take: Take) -> Callable[[], Snapshot]:
     """Of the test's database."""
     return lambda: take(database)

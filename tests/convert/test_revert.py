@@ -4,46 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
-from convert_support import Session, block, plain
+from convert_support import NASTY, Session, assert_same, block, plain, rows_and_sequences
+from convert_support import NASTY_TABLE as TABLE
 from support import TestServer
 from tsmigrate import connect, sandbox
 from tsmigrate.capability import Edition
-from tsmigrate.catalog import checksum
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.catalog.sequences import of_sequences
-from tsmigrate.catalog.snapshot import Snapshot, difference
+from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.convert.in_place import HashDimension
 from tsmigrate.plpgsql import REFUSED
 from tsmigrate.sql import raw
 
-NASTY = (Path(__file__).parent / "nasty.sql").read_text()
-TABLE = Relation('o"dd', 'Nasty "table" of 63 bytes: ' + "é" * 17 + "'s")
 Take = Callable[[], Snapshot]
-
-
-def assert_same(before: Snapshot, after: Snapshot) -> None:
-    """Byte for byte, with the difference to read where there is one."""
-    if before != after:
-        pytest.fail(difference(before, after) or "the snapshots differ in what their difference ignores")
-
-
-def rows_and_sequences(session: Session, table: Relation) -> Any:
-    with connect.connection(session.database) as connection:
-        return checksum.of_table(connection, table.name, table.schema), of_sequences(connection)
-
-
-@pytest.fixture
-def reader(session: Session) -> str:
-    session.run(
-        "DO $$ BEGIN IF to_regrole('tsmigrate_reader') IS NULL THEN CREATE ROLE tsmigrate_reader; END IF; END $$"
-    )
-    return "tsmigrate_reader"
 
 
 @pytest.mark.parametrize("ordinary", [False, True], ids=["superuser", "ordinary owner"])

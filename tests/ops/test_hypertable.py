@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from alembic.operations.ops import UpgradeOps
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import connect
+from tsmigrate.capability import Edition
 from tsmigrate.catalog import checksum
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.hypertable import CreateHypertable, RevertHypertable
@@ -35,6 +37,14 @@ def reading(migration: Any) -> Any:
         "FROM generate_series(1, 500) n",
     )
     return migration
+
+
+def attach() -> None:
+    op.create_hypertable("reading", "at", "1 day", method="attach")
+
+
+def choose() -> None:
+    op.create_hypertable("reading", "at", "1 day", migrate_data=True, method="auto")
 
 
 def rows(reading: Any) -> Any:
@@ -67,6 +77,53 @@ def test_the_printed_sql_does_the_same(reading: Any) -> None:
     assert reading.snapshot() == before
 
 
+@pytest.mark.edition(Edition.COMMUNITY)
+def test_an_attached_table_survives_there_and_back_with_what_was_written(edition: Edition, reading: Any) -> None:
+    before = rows(reading)
+    reading.there_and_back(attach, down)
+    assert rows(reading) == before
+    reading.run(attach)
+    reading.execute("INSERT INTO reading (at, device) VALUES ('2027-01-01', 'late')")
+    written = rows(reading)
+    reading.run(down)
+    assert rows(reading) == written
+
+
+@pytest.mark.edition(Edition.COMMUNITY)
+def test_the_printed_sql_attaches_too(edition: Edition, reading: Any) -> None:
+    before = reading.snapshot()
+    reading.execute(reading.sql(attach))
+    assert reading.value("SELECT count(*) FROM timescaledb_information.chunks") == 1
+    reading.execute(reading.sql(down))
+    assert reading.snapshot() == before
+
+
+def test_auto_is_there_and_back_on_every_edition_and_says_when_it_copies(
+    edition: Edition, reading: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tsmigrate")
+    before = rows(reading)
+    reading.there_and_back(choose, down)
+    assert rows(reading) == before
+    reading.run(choose)
+    chunks = reading.value("SELECT count(*) FROM timescaledb_information.chunks")
+    assert chunks == (1 if edition is Edition.COMMUNITY else 21)
+    assert ("is copied, not attached" in caplog.text) is (edition is Edition.APACHE)
+
+
+@pytest.mark.edition(Edition.APACHE)
+def test_attaching_is_refused_on_the_apache_edition(edition: Edition, reading: Any) -> None:
+    before = reading.snapshot()
+    with pytest.raises(DBAPIError, match="attaching needs TimescaleDB Community"):
+        reading.run(attach)
+    assert reading.snapshot() == before
+
+
+def test_an_unknown_method_is_refused(reading: Any) -> None:
+    with pytest.raises(UsageError, match="knows no method 'move'"):
+        reading.run(lambda: op.create_hypertable("reading", "at", "1 day", method="move"))
+
+
 def test_all_reasons_against_it_are_told_at_once(migration: Any) -> None:
     migration.execute(
         "CREATE TABLE reading (id int PRIMARY KEY, at timestamptz, code text UNIQUE)",
@@ -93,6 +150,11 @@ def test_integer_time_and_a_hash_dimension_are_taken_back_too(migration: Any) ->
         ),
         down,
     )
+
+
+def test_a_method_is_written_down() -> None:
+    asked = CreateHypertable("t", None, "at", "1 day", method="attach")
+    assert "interval='1 day', method='attach')" in render_python_code(UpgradeOps([asked]))
 
 
 def test_it_can_be_written_and_reversed() -> None:

@@ -29,6 +29,14 @@ _CHUNKS_ELSEWHERE = r"""
 SELECT associated_schema_name AS schema, associated_table_prefix AS prefix FROM _timescaledb_catalog.hypertable
 WHERE associated_schema_name NOT LIKE '\_timescaledb%'
 """
+_CHUNKS_ATTACHED = r"""
+SELECT n.nspname AS schema, c.relname AS name
+FROM _timescaledb_catalog.hypertable h
+JOIN pg_inherits i ON i.inhparent = to_regclass(format('%I.%I', h.schema_name, h.table_name))
+JOIN pg_class c ON c.oid = i.inhrelid AND c.relname !~ '_[0-9]+_chunk$'
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT LIKE '\_timescaledb%'
+ORDER BY 1, 2
+"""
 
 
 def schema_text(database: DatabaseUrl, pg_dump: str, *, version_table: str = VERSION_TABLE) -> str:
@@ -36,7 +44,7 @@ def schema_text(database: DatabaseUrl, pg_dump: str, *, version_table: str = VER
 
     - `version_table`, Alembic's, in any schema: every revision changes it
     - the lines with versions, and the random key of `\\restrict`
-    - TimescaleDB's own schemas, and the chunks it made elsewhere, which are data
+    - TimescaleDB's own schemas, and the chunks that it made elsewhere or that were attached, which are data
     - TimescaleDB's numbers in definitions, which names replace
     - the order of the objects, which is by name where there is a hypertable (see `order`)
 
@@ -81,12 +89,14 @@ def _version(pg_dump: str) -> Version:
 
 
 def _chunks_elsewhere(connection: Connection) -> list[str]:
-    """What matches the chunks of hypertables that keep them in a schema of the user's, as pg_dump's patterns."""
+    """What matches the chunks that are kept in a schema of the user's, as pg_dump's patterns."""
     if not extension.is_created(connection):
         return []
+    made = connection.execute(raw(_CHUNKS_ELSEWHERE))
+    attached = connection.execute(raw(_CHUNKS_ATTACHED))
     return [
-        f"{identifier(row.schema)}.{identifier(row.prefix)}_*_chunk"
-        for row in connection.execute(raw(_CHUNKS_ELSEWHERE))
+        *(f"{identifier(row.schema)}.{identifier(row.prefix)}_*_chunk" for row in made),
+        *(f"{identifier(row.schema)}.{identifier(row.name)}" for row in attached),
     ]
 
 

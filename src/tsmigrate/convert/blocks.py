@@ -42,6 +42,11 @@ SELECT tied::regclass::text, {{mode}}
 
 def do_block(piece: str, **values: str) -> str:
     """The piece as a statement, its places filled with `values` and with other pieces."""
+    return as_do(expanded(piece, **values))
+
+
+def expanded(piece: str, **values: str) -> str:
+    """The piece as text, to stand for another one."""
     common = {
         "refused": literal(REFUSED),
         "mismatch": literal(MISMATCH),
@@ -49,7 +54,7 @@ def do_block(piece: str, **values: str) -> str:
         "fixed_names": _array(list(FIXED), "text[]"),
         "fixed_values": _array(list(FIXED.values()), "text[]"),
     }
-    return as_do(_expanded(piece, common | values))
+    return _expanded(piece, common | values)
 
 
 def piece(called: str) -> str:

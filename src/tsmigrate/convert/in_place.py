@@ -42,27 +42,32 @@ def hypertable(request: HypertableRequest, **instead: str) -> str:
     would enable them, and wait in `tsmigrate.undo` for `revert.plain_table`, with what else only plain tables have.
     Keys, indexes and foreign keys are away while the rows move. `instead` replaces pieces of `sql/`, for measurements.
     """
+    return do_block("hypertable", **asked(request) | instead)
+
+
+def asked(request: HypertableRequest) -> dict[str, str]:
+    """The places in `sql/` that the request fills."""
     spread = request.hash_dimension
-    return do_block(
-        "hypertable",
-        goal=literal("a hypertable"),
-        target="target",
-        table=literal(name(request.table)),
-        column=_name_literal(request.column),
-        interval=literal(str(request.interval)),
-        is_integer_interval=_boolean(isinstance(request.interval, int)),
-        hash_column=_name_literal(spread.column) if spread else "NULL",
-        hash_partitions=str(spread.partitions) if spread else "NULL",
-        integer_now="NULL" if request.integer_now is None else literal(name(request.integer_now)),
-        migrate_data=_boolean(request.migrate_data),
-        default_indexes=_boolean(request.default_indexes),
-        refusals=preflight.refusals(),
-        warnings=preflight.warnings(),
-        lock=locked(request.table, request.locking, tied=_TIED),
-        further_counts="further_counts",
-        further_counted=", missing, infinite, earliest, latest",
-        **{"remember": undo.remember(request.key, "remembered")} | instead,
-    )
+    return {
+        "goal": literal("a hypertable"),
+        "target": "target",
+        "table": literal(name(request.table)),
+        "column": _name_literal(request.column),
+        "interval": literal(str(request.interval)),
+        "is_integer_interval": _boolean(isinstance(request.interval, int)),
+        "hash_column": _name_literal(spread.column) if spread else "NULL",
+        "hash_partitions": str(spread.partitions) if spread else "NULL",
+        "integer_now": "NULL" if request.integer_now is None else literal(name(request.integer_now)),
+        "migrate_data": _boolean(request.migrate_data),
+        "default_indexes": _boolean(request.default_indexes),
+        "refusals": preflight.refusals(),
+        "warnings": preflight.warnings(),
+        "lock": locked(request.table, request.locking, tied=_TIED),
+        "further_counts": "further_counts",
+        "further_counted": ", missing, infinite, earliest, latest",
+        "also_remembered": "",
+        "remember": undo.remember(request.key, "remembered"),
+    }
 
 
 # Foreign keys are dropped, which takes this of both tables, where there are rows to move.

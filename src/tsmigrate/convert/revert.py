@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tsmigrate import undo
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.blocks import do_block, locked, name
-from tsmigrate.plpgsql import Locking
+from tsmigrate.plpgsql import Locking, tell
 from tsmigrate.sql import literal
 
 
@@ -24,6 +24,9 @@ def plain_table(request: RevertRequest) -> str:
     The rows move into a new table of the same name, and everything the catalogs know of the hypertable is said of the
     new one, dependents included; then the catalogs are asked again, and a difference, or something that still needs
     the hypertable, takes everything back. What it cannot give back it refuses beforehand (`plpgsql.REFUSED`).
+
+    A table that was attached (`attach.attached`) is detached instead, and the rows of other chunks move into it. Where
+    that would not give back what it should, the rows are copied after all.
     """
     return do_block(
         "plain_table",
@@ -31,7 +34,13 @@ def plain_table(request: RevertRequest) -> str:
         target="c.relation",
         table=literal(name(request.table)),
         lock=locked(request.table, request.locking),
+        hold=literal("tsmigrate_hold"),
         further_counts="''",
         further_counted="",
         recall=undo.recall(request.key, "remembered"),
+        tell_gone=tell(
+            "format('%s is copied back: %s, which was attached, is no chunk of it any more', table_name, "
+            "remembered ->> 'attached')"
+        ),
+        tell_copied=tell("format('%s is copied back, since it cannot be detached: %s', table_name, SQLERRM)"),
     )

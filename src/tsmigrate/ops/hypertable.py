@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from alembic.operations import Operations
 
 from tsmigrate.catalog.relation import Relation
+from tsmigrate.convert.attach import attached
 from tsmigrate.convert.in_place import HashDimension, HypertableRequest, hypertable
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.errors import UsageError
@@ -15,6 +17,11 @@ from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.run import Run
 
 CREATE = "create_hypertable"
+METHODS: dict[str, Callable[[HypertableRequest], str]] = {
+    "copy": hypertable,
+    "attach": attached,
+    "auto": partial(attached, or_copied=True),
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,11 @@ class CreateHypertable(_Conversion):
     `hash_dimension=("device", 4)` spreads each chunk by the hash of a column; `integer_now` names the function that
     tells the present of an integer column; `default_indexes=False` leaves out TimescaleDB's index on the column.
 
+    `method="attach"` copies nothing (TimescaleDB Community 2.21 or later): the table itself becomes the first chunk of
+    the hypertable, whatever it spans, and `revert_hypertable` gives the same table back. It is locked for about two
+    scans of its rows. `method="auto"` attaches where that is possible, and says why where it copies instead, for which
+    it needs `migrate_data=True`. A table without rows is the same either way.
+
     Everything that would fail or lose something is refused before the first change, all reasons at once.
     """
 
@@ -44,6 +56,7 @@ class CreateHypertable(_Conversion):
     hash_dimension: tuple[str, int] | None = None
     integer_now: str | None = None
     default_indexes: bool = True
+    method: str = "copy"
     name = CREATE
 
     @classmethod
@@ -58,14 +71,20 @@ class CreateHypertable(_Conversion):
         hash_dimension: tuple[str, int] | None = None,
         integer_now: str | None = None,
         default_indexes: bool = True,
+        method: str = "copy",
         schema: str | None = None,
     ) -> None:
         """Make a table a hypertable, with its rows."""
         operations.invoke(
-            cls(table, schema, column, interval, migrate_data, hash_dimension, integer_now, default_indexes)
+            cls(table, schema, column, interval, migrate_data, hash_dimension, integer_now, default_indexes, method)
         )
 
     def statements(self, run: Run) -> Sequence[str]:
+        if self.method not in METHODS:
+            raise UsageError(
+                f"create_hypertable of {self.subject} knows no method {self.method!r}",
+                mend=f"use one of {', '.join(METHODS)}",
+            )
         request = HypertableRequest(
             table=self.relation,
             column=self.column,
@@ -77,7 +96,7 @@ class CreateHypertable(_Conversion):
             default_indexes=self.default_indexes,
             locking=run.locking,
         )
-        return [hypertable(request)]
+        return [METHODS[self.method](request)]
 
     def reverse(self) -> RevertHypertable:
         return RevertHypertable(self.table, self.schema, self)
@@ -91,6 +110,9 @@ class RevertHypertable(_Conversion):
     The rows move into a new table that gets everything the catalogs say of the hypertable (keys, indexes, triggers,
     sequences, policies, grants, comments, dependents); the catalogs are compared and the rows checksummed before the
     hypertable is dropped. Policies, continuous aggregates and compressed chunks must be taken back first.
+
+    A table that was attached is detached: the same table comes back, and rows of other chunks move into it. Where its
+    chunk is gone, or the table would differ from the hypertable, the rows are copied after all, and why is told.
     """
 
     created: CreateHypertable | None = field(default=None, metadata=NOT_WRITTEN)

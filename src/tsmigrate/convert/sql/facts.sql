@@ -1,4 +1,4 @@
-SELECT c.relkind, c.relpersistence, c.relforcerowsecurity, c.reloftype,
+SELECT c.relkind, c.relpersistence, c.relforcerowsecurity, c.reloftype, c.relname, s.nspname, s.oid AS schema,
        pg_has_role(c.relowner, 'USAGE') AS owned, pg_get_userbyid(c.relowner) AS owner,
        a.attnum, a.attnotnull, a.attgenerated, t.typname AS time_type, t.typtype, format_type(a.atttypid, NULL) AS type,
        coalesce(t.typtype = 'b' AND t.typname IN ('date', 'timestamp', 'timestamptz', 'int2', 'int4', 'int8'), false) AS is_time,
@@ -15,6 +15,7 @@ SELECT c.relkind, c.relpersistence, c.relforcerowsecurity, c.reloftype,
 FROM (SELECT target, current_setting('max_connections')::bigint
                      + current_setting('max_prepared_transactions')::int) AS wanted (table_oid, transactions)
 LEFT JOIN pg_class c ON c.oid = wanted.table_oid
+LEFT JOIN pg_namespace s ON s.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = time_column AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attribute h ON h.attrelid = c.oid AND h.attname = hash_column AND h.attnum > 0 AND NOT h.attisdropped

@@ -5,6 +5,7 @@ END IF;
 
 -- What neither the catalog nor the revision will be able to say.
 remembered := jsonb_strip_nulls(jsonb_build_object(
+  {{also_remembered}}
   'nullable', nullif(was_nullable, false),
   'publications', nullif(to_jsonb(publications), '[]'),
   'triggers_kept_off', nullif(to_jsonb(triggers_kept_off), '[]'),

@@ -25,6 +25,7 @@ DECLARE
   -- Definitions: statements with the place in which each is run
   ranks int[];
   definitions text[];
+  ranks_before int[];
   definitions_before text[];
   said_otherwise text;
   statement text;
@@ -34,6 +35,9 @@ DECLARE
   full_name text;
   column_list text;
   identity record;
+  attached text;            -- what was the table, if it was attached and is still a chunk
+  attached_in name;
+  extension_schema name;
   counted bigint;
   checksum numeric;
   counted_before bigint;
@@ -62,17 +66,41 @@ BEGIN
   full_name := target::text;
   {{recall}}
   {{find_unwanted_indexes}}
-  -- Twice: of the hypertable, to make the plain table by; and of the plain table, to compare.
-  FOR pass IN 1 .. 2 LOOP
-    {{capture}}
-    IF pass = 1 THEN
-      definitions_before := definitions;
-      {{move_rows}}
-
-      {{verify_rows}}
-    END IF;
+  {{find_attached}}
+  LOOP
+    BEGIN
+      -- Of the hypertable, to make the plain table by; of the table that was attached; and of the plain table, to compare.
+      FOR pass IN 1 .. 3 LOOP
+        CONTINUE WHEN pass = 2 AND attached IS NULL;
+        {{capture}}
+        IF pass = 1 THEN
+          ranks_before := ranks;
+          definitions_before := definitions;
+          IF attached IS NOT NULL THEN
+            {{detach_chunk}}
+            CONTINUE;
+          END IF;
+          {{move_rows}}
+        ELSIF pass = 2 THEN
+          {{say_the_rest}}
+        ELSE
+          EXIT;
+        END IF;
+        {{verify_rows}}
+      END LOOP;
+      {{verify_definitions}}
+      EXIT;
+    EXCEPTION WHEN SQLSTATE {{mismatch}} OR feature_not_supported THEN
+      IF attached IS NULL THEN
+        RAISE;
+      END IF;
+      {{tell_copied}}
+      {{not_attached}}
+    END;
   END LOOP;
-  {{verify_definitions}}
+  IF attached_in IS NOT NULL THEN
+    {{drop_attached_schema}}
+  END IF;
 
   {{apply_memory}}
   IF forced THEN

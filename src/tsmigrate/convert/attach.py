@@ -1,0 +1,36 @@
+"""From a plain table to a hypertable without a copy: the table becomes the first chunk of a new hypertable."""
+
+from __future__ import annotations
+
+from tsmigrate.capability import REQUIREMENTS
+from tsmigrate.convert.blocks import do_block, expanded
+from tsmigrate.convert.in_place import HypertableRequest, asked
+from tsmigrate.plpgsql import tell
+from tsmigrate.sql import literal
+
+
+def attached(request: HypertableRequest, *, or_copied: bool = False) -> str:
+    """The block that moves the table aside, makes an empty hypertable in its place, and attaches the table to it.
+
+    All that belongs to the table but not to its rows is made anew on the hypertable and compared with what was there,
+    and dependents are pointed at it. What stands against it is refused before any change (`plpgsql.REFUSED`); with
+    `or_copied` the rows are moved into chunks then, as `in_place.hypertable` does. A table without rows always goes
+    that way. The table's name as a chunk stands in `tsmigrate.undo`, for `revert.plain_table` to detach it again.
+    """
+    needed = REQUIREMENTS["attach_chunk"]
+    copying = asked(request)
+    attaching = copying | {
+        "count_rows": expanded("attach_rows"),
+        "without_indexes": "",
+        "hold": literal("tsmigrate_attached"),
+        "also_remembered": "'attached', to_jsonb(held),",
+        "attach_since": f"ARRAY{list(needed.since)}",
+        "attach_needs": literal(str(needed)),
+    }
+    return do_block(
+        "attach",
+        or_copied="true" if or_copied else "false",
+        attach_table=expanded("attach_table", **attaching),
+        hypertable=f"{expanded('hypertable', **copying)};",
+        tell_why=tell(f"format(E'%s is copied, not attached:\\n%s', {copying['table']}, copied_because)"),
+    )

@@ -1,0 +1,43 @@
+-- The table that was attached comes back as it is: what it has not is said of it anew, and the rows of other chunks
+-- come to it. Its triggers, policies, and what only its place among chunks gave it, go first.
+EXECUTE format('CALL %I.detach_chunk(%L::regclass)', extension_schema, attached);
+{{step_aside}}
+FOR statement IN
+  SELECT format('DROP TRIGGER %I ON %s', tgname, attached) FROM pg_trigger
+  WHERE tgrelid = attached::regclass AND NOT tgisinternal
+  UNION ALL
+  SELECT format('DROP POLICY %I ON %s', polname, attached) FROM pg_policy WHERE polrelid = attached::regclass
+  UNION ALL
+  SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) FROM pg_constraint
+  WHERE contype = 'f' AND conparentid = 0 AND confrelid = attached::regclass
+  UNION ALL
+  SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', attached, conname) FROM pg_constraint c
+  WHERE conrelid = attached::regclass AND contype IN ('c', 'f', 'p', 'u', 'x')
+    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = target AND conname = c.conname
+                                                AND NOT conindid = ANY (unwanted_indexes))
+    AND NOT (contype = 'f' AND confrelid = attached::regclass)
+  UNION ALL
+  SELECT format('DROP INDEX %s', i.indexrelid::regclass)
+  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+  WHERE i.indrelid = attached::regclass
+    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid)
+    AND NOT EXISTS (SELECT FROM pg_index JOIN pg_class r ON r.oid = indexrelid
+                    WHERE indrelid = target AND r.relname = c.relname AND NOT indexrelid = ANY (unwanted_indexes))
+LOOP
+  EXECUTE statement;
+END LOOP;
+EXECUTE format('ALTER TABLE %s RENAME TO %I', attached, facts.relname);
+EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', attached_in, facts.relname, facts.nspname);
+target := full_name::regclass;
+{{carry_identities}}
+
+SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) INTO column_list
+FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+PERFORM set_config('search_path', callers_path, true);
+EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s', full_name, column_list, column_list, held);
+SET CONSTRAINTS ALL IMMEDIATE;
+PERFORM set_config('search_path', '', true);
+relations := ARRAY(SELECT to_regclass(name) FROM unnest(relation_names) WITH ORDINALITY AS r (name, place)
+                   WHERE to_regclass(name) IS NOT NULL ORDER BY place);
+doomed_functions := '{}';
+unwanted_indexes := '{}';

@@ -1,0 +1,12 @@
+-- Whether the table that was attached is still there to be detached: retention drops it as any chunk.
+SELECT n.nspname INTO extension_schema FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+WHERE e.extname = 'timescaledb';
+attached := remembered ->> 'attached';
+attached_in := (parse_ident(attached))[1];
+IF attached IS NOT NULL AND NOT (
+  _timescaledb_functions.tsl_loaded()
+  AND EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(attached) AND inhparent = target)
+) THEN
+  attached := NULL;
+  {{tell_gone}}
+END IF;
