@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alembic.operations import Operations
 
 from tsmigrate import undo
-from tsmigrate.errors import UsageError
 from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
 from tsmigrate.ops.facts import COLUMNSTORE_POLICY, COMPRESSED_CHUNKS, LOCKS_TO_DECOMPRESS, find_hypertable, policy
 from tsmigrate.ops.operation import TableOperation, operation
@@ -17,42 +15,11 @@ from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, no_room_for_locks, refu
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.support import require_support, return_if_skipped
 from tsmigrate.plpgsql import assemble, do_block, lock
+from tsmigrate.schema import layout
+from tsmigrate.schema.layout import Order
 from tsmigrate.sql import identifier, literal
 
 SET = "set_columnstore"
-
-
-@dataclass(frozen=True)
-class _Order:
-    """An entry of `orderby`: a column with its direction."""
-
-    column: str
-    rest: str
-
-    @classmethod
-    def parse(cls, entry: str) -> _Order:
-        found = _ENTRY.fullmatch(entry.strip())
-        if found is None:
-            raise UsageError(
-                f"set_columnstore cannot order by {entry!r}",
-                mend='write a column, then ASC or DESC, then NULLS FIRST or NULLS LAST, as in "at DESC"; a name with '
-                "blanks, commas or such goes between double quotes",
-            )
-        column = found["plain"] or found["quoted"].replace('""', '"')
-        direction, nulls = found["direction"], found["nulls"]
-        return cls(
-            column, (f" {direction.upper()}" if direction else "") + (f" NULLS {nulls.upper()}" if nulls else "")
-        )
-
-    def __str__(self) -> str:
-        return identifier(self.column) + self.rest
-
-
-_ENTRY = re.compile(
-    r"""(?:(?P<plain>[^\s"',;()]+)|"(?P<quoted>(?:[^"]|"")+)")"""
-    r"(?:\s+(?P<direction>ASC|DESC))?(?:\s+NULLS\s+(?P<nulls>FIRST|LAST))?",
-    re.IGNORECASE,
-)
 
 
 @operation
@@ -86,7 +53,7 @@ class SetColumnstore(TableOperation):
         operations.invoke(cls(table, schema, segmentby, orderby))
 
     def statements(self, run: Run) -> Sequence[str]:
-        order = self._order()
+        order = layout.parse(f"{SET} of {self.subject}", self.segmentby, self.orderby)
         return [
             do_block(
                 """
@@ -119,27 +86,7 @@ class SetColumnstore(TableOperation):
             )
         ]
 
-    def _order(self) -> list[_Order]:
-        """The entries of `orderby`, or an error where these arguments make no sense on any table."""
-        for argument, value in (("segmentby", self.segmentby), ("orderby", self.orderby)):
-            if isinstance(value, str):
-                raise UsageError(f"set_columnstore of {self.subject}: {argument} is {value!r}", mend="give a list")
-        if self.orderby is not None and not self.orderby:
-            raise UsageError(
-                f"set_columnstore of {self.subject} orders by nothing",
-                mend="name columns, usually the partition column: orderby=['at DESC']; or leave orderby out",
-            )
-        order = [_Order.parse(entry) for entry in self.orderby or ()]
-        named = [*(self.segmentby or ()), *(entry.column for entry in order)]
-        twice = sorted({column for column in named if named.count(column) > 1})
-        if twice:
-            raise UsageError(
-                f"set_columnstore of {self.subject} names {', '.join(map(identifier, twice))} more than once",
-                mend="a column is segmented by or ordered by, once",
-            )
-        return order
-
-    def _settings(self, order: list[_Order]) -> str:
+    def _settings(self, order: list[Order]) -> str:
         """An expression of type jsonb, as `read_settings` gives it."""
         segmentby = None if self.segmentby is None else ", ".join(map(identifier, self.segmentby))
         orderby = ", ".join(map(str, order)) or None
@@ -150,7 +97,7 @@ class SetColumnstore(TableOperation):
         # What this operation does not speak of stays as it is.
         return f"coalesce(before, '{{}}') || jsonb_build_object({values})"
 
-    def _reasons(self, order: list[_Order]) -> list[Reason]:
+    def _reasons(self, order: list[Order]) -> list[Reason]:
         columns = [*(self.segmentby or ()), *(entry.column for entry in order)]
         return [
             NOT_ITS_OWNER,
