@@ -229,7 +229,7 @@ def test_arguments_that_contradict_each_other_are_refused() -> None:
 def test_it_can_be_written_and_reversed() -> None:
     asked = SetColumnstore("t", "s", ["a"], ["b DESC"])
     assert asked.reverse().reverse() == asked
-    assert "op.set_columnstore('t', schema='s', segmentby=['a'], orderby=['b DESC'])" in (
+    assert 'op.set_columnstore("t", segmentby=["a"], orderby=["b DESC"], schema="s")' in (
         render_python_code(UpgradeOps([asked]))
     )
-    assert "op.restore_columnstore('t')" in render_python_code(UpgradeOps([RestoreColumnstore("t", None)]))
+    assert 'op.restore_columnstore("t")' in render_python_code(UpgradeOps([RestoreColumnstore("t", None)]))

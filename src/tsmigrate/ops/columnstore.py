@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alembic.operations import Operations
 
 from tsmigrate import undo
+from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY
+from tsmigrate.errors import UsageError
 from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
-from tsmigrate.ops.facts import COLUMNSTORE_POLICY, COMPRESSED_CHUNKS, LOCKS_TO_DECOMPRESS, find_hypertable, policy
-from tsmigrate.ops.operation import TableOperation, operation
+from tsmigrate.ops.facts import COMPRESSED_CHUNKS, LOCKS_TO_DECOMPRESS, find_hypertable, policy
+from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, no_room_for_locks, refuse_all
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.support import require_support, return_if_skipped
+from tsmigrate.ops.support import require_support, return_if_skipped, skip_with_upgrade
 from tsmigrate.plpgsql import assemble, do_block, lock
 from tsmigrate.schema import layout
 from tsmigrate.schema.layout import Order
 from tsmigrate.sql import identifier, literal
 
-SET = "set_columnstore"
+SET, DISABLE = "set_columnstore", "disable_columnstore"
 
 
 @operation
@@ -61,6 +63,7 @@ class SetColumnstore(TableOperation):
                   facts record;
                   before jsonb;
                 BEGIN
+                  {{skip_with_upgrade}}
                   {{require_support}}
                   {{find}}
                   {{reasons}}
@@ -70,6 +73,7 @@ class SetColumnstore(TableOperation):
                   {{apply}}
                 END
                 """,
+                skip_with_upgrade=skip_with_upgrade(self.undo_key(run, DISABLE), run),
                 require_support=require_support(self.undo_key(run, SET), run),
                 find=find_hypertable(self.subject),
                 reasons=refuse_all(f"set_columnstore of {self.subject}", self._reasons(order)),
@@ -177,8 +181,6 @@ class RestoreColumnstore(TableOperation):
                   IF before <> '{}' THEN
                     {{apply}}
                   ELSE
-                    {{reasons}}
-                    {{decompress}}
                     {{disable}}
                   END IF;
                 END
@@ -194,14 +196,75 @@ class RestoreColumnstore(TableOperation):
                     only=True,
                 ),
                 apply=apply_settings("before"),
-                reasons=refuse_all(f"restore_columnstore of {self.subject}", _REASONS_AGAINST_DISABLING),
-                decompress=_DECOMPRESS_ALL,
-                disable=disable(),
+                disable=_disable(self),
             )
         ]
 
     def reverse(self) -> SetColumnstore:
         return SetColumnstore(self.table, self.schema, self.segmentby, self.orderby)
+
+
+@operation
+@dataclass(frozen=True)
+class DisableColumnstore(TableOperation):
+    """Decompress the chunks of a hypertable, in one transaction, and disable its columnstore.
+
+    Refused while a policy would compress them again. Its reverse compresses nothing: a policy does.
+    """
+
+    was: SetColumnstore | None = field(default=None, metadata=NOT_WRITTEN)
+    name = DISABLE
+
+    @classmethod
+    def disable_columnstore(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
+        """Take all chunks out of a hypertable's columnstore, and disable it."""
+        operations.invoke(cls(table, schema))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        return [
+            do_block(
+                """
+                DECLARE
+                  facts record;
+                  chunk text;
+                BEGIN
+                  {{skip_with_upgrade}}
+                  {{require_support}}
+                  {{find}}
+                  {{lock}}
+                  IF facts.columnstore THEN
+                    {{disable}}
+                  END IF;
+                END
+                """,
+                skip_with_upgrade=skip_with_upgrade(self.undo_key(run, SET), run),
+                require_support=require_support(self.undo_key(run, DISABLE), run),
+                find=find_hypertable(self.subject),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True),
+                disable=_disable(self),
+            )
+        ]
+
+    def reverse(self) -> SetColumnstore:
+        if self.was is None:
+            raise UsageError(
+                f"disable_columnstore of {self.subject} does not know how the columnstore was laid out",
+                mend="write the downgrade with op.set_columnstore by hand",
+            )
+        return self.was
+
+
+def _disable(asked: TableOperation) -> str:
+    return assemble(
+        """
+        {{reasons}}
+        {{decompress}}
+        {{disable}}
+        """,
+        reasons=refuse_all(f"{asked.name} of {asked.subject}", _REASONS_AGAINST_DISABLING),
+        decompress=_DECOMPRESS_ALL,
+        disable=disable(),
+    )
 
 
 _REASONS_AGAINST_DISABLING = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import MetaData, Select
+from sqlalchemy import Connection, MetaData, Select
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from tsmigrate.errors import UsageError
 from tsmigrate.schema.hypertable import Retention
@@ -62,6 +63,23 @@ class ContinuousAggregate:
         if (self.schema, self.name) in declared:
             raise UsageError(f"ContinuousAggregate {named} is declared twice", mend="take one of the two out")
         declared[self.schema, self.name] = self
+
+    def sql(self, connection: Connection) -> str:
+        """The query as text, its values in it, its schemas as the connection's `schema_translate_map` has them."""
+        if isinstance(self.query, str):
+            return self.query.strip().rstrip(";").rstrip()
+        renamed = connection.get_execution_options().get("schema_translate_map")
+        compiled = self.query.compile(
+            dialect=_DIALECT,
+            schema_translate_map=renamed,
+            render_schema_translate=renamed is not None,
+            compile_kwargs={"literal_binds": True},
+        )
+        return str(compiled)
+
+
+# No driver's dialect: those of psycopg2 and psycopg write every % twice.
+_DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 
 
 def aggregates(metadata: MetaData) -> list[ContinuousAggregate]:
