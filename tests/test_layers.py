@@ -26,7 +26,7 @@ LAYERS = [
     {"url"},
     {"settings", "undo", "finding", "apt"},
     {"plpgsql"},
-    {"sql"},
+    {"sql", "pysource"},
     {"errors"},
 ]
 MAY_IMPORT_ALEMBIC = {"ops", "autogenerate", "verify", "advise", "cli"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic.runtime.plugins import Plugin
 
 import tsmigrate.ops  # noqa: F401 - makes the operations available as op.…
-from tsmigrate.autogenerate import schemas
+from tsmigrate.autogenerate import aggregates, dropped, hypertables, schemas
 
 PLUGIN_NAME = "alembic.autogenerate.tsmigrate"
 
@@ -20,7 +20,8 @@ def _register() -> None:
         plugin = Plugin(PLUGIN_NAME)
     except ValueError:
         return
-    schemas.setup(plugin)
+    for part in (schemas, hypertables, aggregates, dropped):
+        part.setup(plugin)
 
 
 _register()

@@ -1,0 +1,131 @@
+"""A project with models and revisions in a folder, and Alembic run in it as a team does."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import MetaData
+
+from support import Take
+from tsmigrate import connect
+from tsmigrate.catalog.snapshot import Snapshot
+from tsmigrate.sql import raw
+from tsmigrate.url import DatabaseUrl
+
+ENV = """
+from alembic import context
+from sqlalchemy import create_engine, event
+
+import tsmigrate.autogenerate
+from tsmigrate.ops import environment
+
+settings = context.config.attributes
+with environment.connection() as connection:
+    for statement in settings["session"]:
+        connection.exec_driver_sql(statement)
+    connection.commit()
+    connection = connection.execution_options(schema_translate_map=settings["translate"])
+    context.configure(
+        connection=connection,
+        target_metadata=settings["metadata"],
+        transaction_per_migration=True,
+        **settings["options"],
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+TEMPLATE = Path(__file__).parents[2] / "migrations" / "script.py.mako"
+PLAIN = ["alembic.autogenerate.*", "~alembic.autogenerate.tsmigrate"]
+
+
+@dataclass
+class Team:
+    """A team's project. `models` is what it has written of its tables, and may change as the team goes on."""
+
+    folder: Path
+    database: DatabaseUrl
+    take: Take
+    options: dict[str, Any] = field(default_factory=dict)
+    session: list[str] = field(default_factory=list)
+    translate: dict[Any, Any] | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    metadata: MetaData = field(default_factory=MetaData)
+
+    def models(self, metadata: MetaData) -> None:
+        self.metadata = metadata
+
+    def config(self) -> Config:
+        config = Config(cmd_opts=Namespace(x=[f"{name}={value}" for name, value in self.settings.items()]))
+        config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        config.attributes.update(
+            metadata=self.metadata, options=self.options, session=self.session, translate=self.translate
+        )
+        config.cmd_opts.x.append(f"url={self.database.url.render_as_string(hide_password=False)}")
+        return config
+
+    def revision(self, message: str = "next") -> str:
+        """The text of the revision that Alembic generates."""
+        made: Any = command.revision(self.config(), message, autogenerate=True)
+        return Path(made.path).read_text()
+
+    def upgrade(self, to: str = "head") -> None:
+        command.upgrade(self.config(), to)
+
+    def downgrade(self, to: str = "-1") -> None:
+        command.downgrade(self.config(), to)
+
+    def check(self) -> None:
+        """`alembic check`: fails where there is a difference."""
+        command.check(self.config())
+
+    def diffs(self, plugins: list[str] | None = None) -> list[Any]:
+        """What autogenerate sees; with PLAIN, as it does without tsmigrate."""
+        options = {**self.options, **({"autogenerate_plugins": plugins} if plugins else {})}
+        with connect.connection(self.database) as connection:
+            return compare_metadata(MigrationContext.configure(connection, opts=options), self.metadata)
+
+    def step(self, models: MetaData) -> str:
+        """A model changes: generated, upgraded, in step, taken back byte for byte, and upgraded again."""
+        self.models(models)
+        before = self.snapshot()
+        text = self.revision()
+        self.upgrade()
+        self.check()
+        after = self.snapshot()
+        self.downgrade()
+        assert self.snapshot() == before
+        self.upgrade()
+        assert self.snapshot() == after
+        self.check()
+        return text
+
+    def snapshot(self) -> Snapshot:
+        return self.take(self.database)
+
+    def execute(self, *statements: str) -> None:
+        with connect.connection(self.database) as connection:
+            for statement in statements:
+                connection.execute(raw(statement))
+            connection.commit()
+
+    def value(self, query: str) -> Any:
+        with connect.connection(self.database) as connection:
+            return connection.execute(raw(query)).scalar_one_or_none()
+
+
+@pytest.fixture
+def team(tmp_path: Path, database: DatabaseUrl, take: Take) -> Team:
+    folder = tmp_path / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    (folder / "env.py").write_text(ENV)
+    (folder / "script.py.mako").write_text(TEMPLATE.read_text())
+    return Team(folder, database, take)
