@@ -6,13 +6,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from alembic.util import CommandError
 from sqlalchemy import Column, Connection, DateTime, Integer, MetaData, Table, event
 
 from autogenerate.conftest import Proposed, compared
 from tsmigrate import connect
-from tsmigrate.url import DatabaseUrl
+from tsmigrate.sandbox import cluster
+from tsmigrate.sandbox.engines import Engine
+from tsmigrate.sql import raw
+from tsmigrate.url import DatabaseUrl, parse
 
 Execute = Callable[..., None]
 DAYS = 30
@@ -113,6 +119,21 @@ def test_what_a_downgrade_is_remembered_by_stays(proposed: Proposed, execute: Ex
 def test_a_database_without_the_extension_is_compared_as_ever(plain_database: DatabaseUrl) -> None:
     with connect.connection(plain_database) as connection:
         assert compared(connection, reading(), include_schemas=True) == ["add_table reading"]
+
+
+def test_a_server_that_lost_its_preload_is_told_and_not_asked_more(bare_cluster: Any, engine: Engine) -> None:
+    """TimescaleDB's views would end the connection, and without them its index would be proposed to be dropped."""
+    made = bare_cluster(engine)
+    there = DatabaseUrl(parse(made.url.replace("/sandbox?", "/postgres?")), "the test")
+    with connect.connection(there) as connection:
+        connection.execute(raw("CREATE EXTENSION timescaledb"))
+        connection.execute(raw("CREATE TABLE reading (at timestamptz NOT NULL, value int)"))
+        connection.execute(raw("SELECT create_hypertable('reading', 'at')"))
+        connection.commit()
+    cluster.stop(made, at_once=False)
+    cluster.start(replace(made, preload=""), tcp=False)
+    with connect.connection(there) as connection, pytest.raises(CommandError, match="does not preload timescaledb"):
+        compared(connection, reading())
 
 
 def test_importing_it_again_in_one_process_is_harmless() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Index
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-# No driver's dialect: those of psycopg2 and psycopg write every % twice.
-_DIALECT = PGDialect()  # type: ignore[no-untyped-call]
+# Not the style of psycopg2 and psycopg, which writes every % twice.
+_DIALECT = PGDialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 def columns(index: Index) -> tuple[str, ...]:
