@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tsmigrate.lint.learn.models import Model, called
 from tsmigrate.lint.sources.literals import Text
-from tsmigrate.lint.sources.relevant import Relevant, statements_of
+from tsmigrate.lint.sources.program import Program, statements_of
 
 _STARTS = frozenset({"select", "update", "delete", "query", "get"})
 _COMPARISONS = {ast.Eq: "=", ast.NotEq: "<>", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
@@ -404,9 +404,9 @@ def _own(statement: ast.stmt) -> Iterator[ast.AST]:
         yield from ast.walk(expression)
 
 
-def chains(tree: ast.AST, relevant: Relevant) -> Iterator[tuple[list[tuple[str, ast.Call]], ast.expr, str, bool]]:
+def chains(program: Program) -> Iterator[tuple[list[tuple[str, ast.Call]], ast.expr, str, bool]]:
     """Every chain of calls: its links, its root, the function it is in, and whether it may be built further."""
-    waiting: list[tuple[ast.AST, str, frozenset[str], bool]] = [(tree, "", extended(tree), False)]
+    waiting: list[tuple[ast.AST, str, frozenset[str], bool]] = [(program.tree, "", extended(program.tree), False)]
     while waiting:
         node, function, grown, open_ended = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -421,4 +421,8 @@ def chains(tree: ast.AST, relevant: Relevant) -> Iterator[tuple[list[tuple[str, 
             continue
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         further = isinstance(node, ast.Return) or (isinstance(target, ast.Name) and target.id in grown)
-        waiting += [(one, function, grown, further) for one in ast.iter_child_nodes(node) if relevant.holds(one)]
+        waiting += [
+            (one, function, grown, further)
+            for one in ast.iter_child_nodes(node)
+            if not isinstance(one, (ast.stmt, ast.expr)) or program.is_relevant(one)
+        ]
