@@ -30,11 +30,7 @@ class Names:
     def within(self, text: bytes) -> bool:
         lowered = text.lower()
         if self._few is not None:
-            for name in self._few:
-                if name in lowered:
-                    break
-            else:
-                return self._has_odd(lowered)
+            return any(name in lowered and _words(lowered, name) for name in self._few) or self._has_odd(lowered)
         return not self._plain.isdisjoint(_IDENTIFIER.findall(lowered)) or self._has_odd(lowered)
 
     def within_program(self, content: bytes) -> bool:
