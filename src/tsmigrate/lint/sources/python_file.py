@@ -9,14 +9,13 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tsmigrate.lint.learn.models import called
+from tsmigrate.lint.learn.relationships import called
 from tsmigrate.lint.names import Names
 from tsmigrate.lint.snippet import Snippet
-from tsmigrate.lint.sources import literals
+from tsmigrate.lint.sources import literals, sqlalchemy
 from tsmigrate.lint.sources.literals import Text
 from tsmigrate.lint.sources.program import DEFINES, Program, assigned, statements_of
 from tsmigrate.lint.sources.source import source
-from tsmigrate.lint.sources.sqlalchemy_calls import Calls, chains
 from tsmigrate.lint.sources.strings import NUMBERED, STATEMENT, offsets_from
 from tsmigrate.lint.sql import split
 
@@ -61,19 +60,16 @@ def python_file(content: bytes, names: Names) -> Iterator[Snippet | int]:
     program = Program(content, names)
     yield from _Strings(program).snippets()
     if names.models:
-        written = Calls(names.models, program.place)
-        for links, root, function, open_ended in chains(program):
-            text = None if open_ended else written.statement(links, root)
-            if text is not None:
-                yield Snippet(
-                    text.bytes,
-                    text.offsets(),
-                    function,
-                    confidence="low",
-                    holes=True,
-                    literal_parameters=True,
-                    optional=True,
-                )
+        for text, function in sqlalchemy.statements(program, names.models):
+            yield Snippet(
+                text.bytes,
+                text.offsets(),
+                function,
+                confidence="low",
+                holes=True,
+                literal_parameters=True,
+                optional=True,
+            )
 
 
 class _Strings:
