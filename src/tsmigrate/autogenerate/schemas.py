@@ -8,10 +8,11 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 
 from tsmigrate import undo
-from tsmigrate.autogenerate import live
+from tsmigrate.autogenerate.database import database_of, told
+from tsmigrate.catalog.tables import SET_ASIDE
 from tsmigrate.convert.attach import ATTACHED_SCHEMA
 
-INTERNAL_PREFIX = "_timescaledb_"
+INTERNAL_PREFIXES = ("_timescaledb_", SET_ASIDE)
 INTERNAL = frozenset({"timescaledb_information", "timescaledb_experimental", undo.SCHEMA, ATTACHED_SCHEMA})
 
 
@@ -28,17 +29,19 @@ def setup(plugin: Plugin) -> None:
 def _discard_internal(
     _context: AutogenContext, _operations: UpgradeOps, schemas: set[str | None]
 ) -> PriorityDispatchResult:
-    schemas -= {name for name in schemas if name and (name.startswith(INTERNAL_PREFIX) or name in INTERNAL)}
+    schemas -= {name for name in schemas if name and (name.startswith(INTERNAL_PREFIXES) or name in INTERNAL)}
     return PriorityDispatchResult.CONTINUE
 
 
+@told
 def _keep_chunks(context: AutogenContext, operations: UpgradeOps, _schemas: set[str | None]) -> PriorityDispatchResult:
     """Chunks may lie in a schema of the team's (`associated_schema_name`, `attach_chunk`), beside its own tables."""
-    dropped = {(op.schema, op.table_name) for op in operations.ops if isinstance(op, DropTableOp)}
-    kept = live.of(context).chunks_elsewhere & dropped if dropped else frozenset()
-    operations.ops[:] = [
-        op
-        for op in operations.ops
-        if not (isinstance(op, DropTableOp | ModifyTableOps) and (op.schema, op.table_name) in kept)
-    ]
+    if any(isinstance(op, DropTableOp) for op in operations.ops):
+        database = database_of(context)
+        operations.ops[:] = [
+            op
+            for op in operations.ops
+            if not isinstance(op, DropTableOp | ModifyTableOps)
+            or database.relation(op.table_name, op.schema) not in database.chunks_elsewhere
+        ]
     return PriorityDispatchResult.CONTINUE
