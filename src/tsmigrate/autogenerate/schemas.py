@@ -9,10 +9,11 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 
 from tsmigrate import undo
 from tsmigrate.autogenerate import live
+from tsmigrate.catalog.tables import SET_ASIDE
 from tsmigrate.convert.attach import ATTACHED_SCHEMA
 
-INTERNAL_PREFIX = "_timescaledb_"
-INTERNAL = frozenset({"timescaledb_information", "timescaledb_experimental", undo.SCHEMA, ATTACHED_SCHEMA})
+INTERNAL_PREFIXES = ("_timescaledb_", ATTACHED_SCHEMA, SET_ASIDE)  # a number may follow on ours
+INTERNAL = frozenset({"timescaledb_information", "timescaledb_experimental", undo.SCHEMA})
 
 
 def setup(plugin: Plugin) -> None:
@@ -28,7 +29,7 @@ def setup(plugin: Plugin) -> None:
 def _discard_internal(
     _context: AutogenContext, _operations: UpgradeOps, schemas: set[str | None]
 ) -> PriorityDispatchResult:
-    schemas -= {name for name in schemas if name and (name.startswith(INTERNAL_PREFIX) or name in INTERNAL)}
+    schemas -= {name for name in schemas if name and (name.startswith(INTERNAL_PREFIXES) or name in INTERNAL)}
     return PriorityDispatchResult.CONTINUE
 
 
