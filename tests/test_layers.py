@@ -21,6 +21,7 @@ LAYERS = [
     {"move"},
     {"convert", "policies", "lint", "write", "sync", "sandbox", "doctor"},
     {"catalog", "schema"},
+    {"releases"},
     {"capability"},
     {"connect"},
     {"url"},

@@ -40,6 +40,13 @@ def test_with_the_plugin_only_the_table_without_a_model_is_dropped(connection: C
     assert dropped(connection) == {(None, "reading")}
 
 
+def test_what_waits_for_a_downgrade_is_not_dropped(connection: Connection) -> None:
+    for schema in ("tsmigrate", "tsmigrate_partitioned", "tsmigrate_attached"):
+        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+        connection.exec_driver_sql(f"CREATE TABLE {schema}.undo (x int)")
+    assert dropped(connection) == set()
+
+
 def test_importing_it_again_in_one_process_is_harmless() -> None:
     again = "import importlib, tsmigrate.autogenerate as a; importlib.reload(a); importlib.reload(a)"
     subprocess.run([sys.executable, "-c", again], check=True)

@@ -1,4 +1,4 @@
-"""Keep TimescaleDB's own schemas out of autogenerate: chunks, catalogs and views that no model declares."""
+"""Keep TimescaleDB's own schemas out of autogenerate, and ours: chunks, catalogs and views that no model declares."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from alembic.operations.ops import UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 
-INTERNAL_PREFIX = "_timescaledb_"
-INTERNAL = frozenset({"timescaledb_information", "timescaledb_experimental"})
+INTERNAL_PREFIXES = ("_timescaledb_", "tsmigrate_")
+INTERNAL = frozenset({"timescaledb_information", "timescaledb_experimental", "tsmigrate"})
 
 
 def setup(plugin: Plugin) -> None:
@@ -19,5 +19,5 @@ def setup(plugin: Plugin) -> None:
 def _discard_internal(
     _context: AutogenContext, _operations: UpgradeOps, schemas: set[str | None]
 ) -> PriorityDispatchResult:
-    schemas -= {name for name in schemas if name and (name.startswith(INTERNAL_PREFIX) or name in INTERNAL)}
+    schemas -= {name for name in schemas if name and (name.startswith(INTERNAL_PREFIXES) or name in INTERNAL)}
     return PriorityDispatchResult.CONTINUE

@@ -9,7 +9,7 @@ from tsmigrate.catalog.relation import Relation
 from tsmigrate.sql import raw
 
 SET_ASIDE = "tsmigrate_partitioned"
-"""The schema in which a partitioned table waits, without rows, while a hypertable has its place; a number may follow."""
+"""The schema in which a partitioned table waits while a hypertable has its place; a number may follow."""
 
 # A chunk is an inheritance child of its hypertable, whatever schema it lives in: an attached one keeps its own. Nothing
 # else can inherit from a hypertable.
