@@ -37,8 +37,9 @@ def told(outcome: Outcome) -> str:
     return "".join(outcome.notices)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("count", "ordinary"), [(1000, False), (200, True), (0, True)])
+@pytest.mark.parametrize(
+    ("count", "ordinary", "way"), [(1000, False, "copy"), (1000, False, "auto"), (200, True, "copy"), (0, True, "auto")]
+)
 def test_the_nasty_partitioned_table_comes_back_byte_for_byte(  # noqa: PLR0917 - fixtures
     session: Session,
     owner: Session,
@@ -167,11 +168,8 @@ def test_nothing_is_kept_twice_and_the_user_sees_one_table(session: Session) -> 
     assert session.value("SELECT to_regclass('january')") is None, "who wrote to it would write past the hypertable"
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_rows_that_no_partition_holds_are_refused_unless_a_default_takes_them(
-    session: Session, take: Any, way: str
-) -> None:
-    session.run(PARTED, WAYS[way](), "INSERT INTO readings VALUES (1, '2031-01-01', 1), (2, '2031-01-01', 1)", LATER)
+def test_rows_that_no_partition_holds_are_refused_unless_a_default_takes_them(session: Session, take: Any) -> None:
+    session.run(PARTED, WAYS["auto"](), "INSERT INTO readings VALUES (1, '2031-01-01', 1), (2, '2031-01-01', 1)", LATER)
     before, rows = take(), rows_and_sequences(session, READINGS)
     outcome = session.attempt(plain())
     assert outcome.code == REFUSED
@@ -214,27 +212,25 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_however_it_is_partitioned_it_comes_back(session: Session, take: Any, kind: str, way: str) -> None:
+def test_however_it_is_partitioned_it_comes_back(session: Session, take: Any, kind: str) -> None:
     session.run(f"CREATE TABLE readings (id int NOT NULL, ts timestamp, v text) PARTITION BY {KINDS[kind]}")
     session.run(
         "INSERT INTO readings SELECT n, timestamp '2026-01-01' + n * interval '1 day' FROM generate_series(1, 99) n"
     )
     before = take()
     asked: dict[str, Any] = {"column": "id", "interval": 10} if "numbers" in kind else {}
-    session.run(WAYS[way](**asked), "INSERT INTO readings VALUES (2, '2026-04-01', 'new')")
+    session.run(WAYS["auto"](**asked), "INSERT INTO readings VALUES (2, '2026-04-01', 'new')")
     assert session.value("SELECT count(*) FROM timescaledb_information.chunks") > 0
     session.run(plain())
     assert_same(before, take())
     assert session.value("SELECT count(*) FROM readings") == 100
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_table_without_partitions_comes_back_as_one(session: Session, take: Any, way: str) -> None:
+def test_a_table_without_partitions_comes_back_as_one(session: Session, take: Any) -> None:
     session.run("CREATE TABLE readings (id int, ts timestamptz) PARTITION BY RANGE (ts)")
     before = take()
-    session.run(WAYS[way](), "INSERT INTO readings VALUES (1, now())")
+    session.run(block(), "INSERT INTO readings VALUES (1, now())")
     assert session.attempt(plain()).code == REFUSED, "no partition holds the row"
     session.run("DELETE FROM readings", plain())
     assert_same(before, take())
@@ -265,11 +261,17 @@ def test_it_needs_migrate_data_where_rows_are_copied(session: Session, take: Any
     assert_same(before, take())
 
 
-@pytest.mark.parametrize("way", ["copy", "auto", "back"])
-@pytest.mark.parametrize("tag", ["CREATE SCHEMA", "ALTER TABLE", "CREATE TABLE", "DROP SCHEMA"])
+@pytest.mark.parametrize(
+    ("way", "tag"),
+    [
+        ("copy", "CREATE TABLE"),
+        ("auto", "ALTER TABLE"),
+        ("auto", "CREATE TABLE"),
+        ("back", "ALTER TABLE"),
+        ("back", "DROP SCHEMA"),
+    ],
+)
 def test_a_connection_that_dies_on_the_way_has_changed_nothing(session: Session, take: Any, way: str, tag: str) -> None:
-    if (tag == "DROP SCHEMA") != (way == "back") and tag in {"DROP SCHEMA", "CREATE TABLE"}:
-        return  # it does not happen on this way
     session.run(PARTED, DEFAULT)
     if way == "back":
         session.run(WAYS["auto"](), LATER)
