@@ -128,16 +128,22 @@ REQUIREMENTS: dict[str, Requirement] = {
     "partition_by_uuid": Requirement(since=Version(2, 22)),
     "set_columnstore": _COLUMNSTORE,
     "add_columnstore_policy": _COLUMNSTORE,
+    "remove_columnstore_policy": _COLUMNSTORE,
+    "disable_columnstore": _COLUMNSTORE,
     "compress_chunks": _COLUMNSTORE,
     # The Apache edition has no compressed chunks: there it is a plain ALTER TABLE.
     "alter_compressed": Requirement(since=_COLUMNSTORE.since),
     "add_retention_policy": Requirement(
         edition=Edition.COMMUNITY, instead="call drop_chunks from a scheduler: the Apache edition has it"
     ),
+    "remove_retention_policy": _COMMUNITY,
     "create_continuous_aggregate": _COMMUNITY,
     "refresh_continuous_aggregate": _COMMUNITY,
     "add_refresh_policy": _COMMUNITY,
+    "remove_refresh_policy": _COMMUNITY,
     "drop_continuous_aggregate": _COMMUNITY,
+    "rename_continuous_aggregate": _COMMUNITY,
+    "set_materialized_only": _COMMUNITY,
     "add_column_to_continuous_aggregate": Requirement(
         since=Version(2, 28), edition=Edition.COMMUNITY, instead="build a second aggregate beside the first"
     ),
@@ -152,6 +158,11 @@ REQUIREMENTS: dict[str, Requirement] = {
 def needing(edition: Edition) -> list[str]:
     """The operations that work on this edition only."""
     return [name for name, requirement in REQUIREMENTS.items() if requirement.edition is edition]
+
+
+def can(server: Server, operation: str) -> bool:
+    """Whether this server can do `operation`."""
+    return _way_to(REQUIREMENTS[operation], server.timescale) is None
 
 
 def require(server: Server, operation: str) -> None:

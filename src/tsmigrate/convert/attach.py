@@ -9,6 +9,9 @@ from tsmigrate.convert.request import HypertableRequest, asked
 from tsmigrate.plpgsql import tell
 from tsmigrate.sql import literal
 
+ATTACHED_SCHEMA = "tsmigrate_attached"
+"""Where tables are that became the first chunk of a hypertable."""
+
 
 def attached(request: HypertableRequest, *, or_copied: bool = False) -> str:
     """The block that moves the table aside, makes an empty hypertable in its place, and attaches the table to it.
@@ -24,7 +27,7 @@ def attached(request: HypertableRequest, *, or_copied: bool = False) -> str:
     attaching = copying | {
         "count_rows": expanded("attach_rows"),
         "without_indexes": "",
-        "hold": literal("tsmigrate_attached"),
+        "hold": literal(ATTACHED_SCHEMA),
         "also_remembered": "'attached', to_jsonb(held),",
         "attach_since": f"ARRAY{list(needed.since)}",
         "attach_needs": literal(str(needed)),
