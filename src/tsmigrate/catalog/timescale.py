@@ -86,7 +86,7 @@ class TimescaleObjects:
     @classmethod
     def of(cls, connection: Connection) -> TimescaleObjects:
         """Those of this database; none where the extension is not created."""
-        if not extension.is_created(connection):
+        if not extension.answers(connection):
             return cls()
         with fixed_settings(connection):
             policies = _policies(connection)
