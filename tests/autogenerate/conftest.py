@@ -31,6 +31,7 @@ settings = context.config.attributes
 with environment.connection() as connection:
     for statement in settings["session"]:
         connection.exec_driver_sql(statement)
+    connection.dialect.default_schema_name = connection.exec_driver_sql("SELECT current_schema()").scalar()
     connection.commit()
     connection = connection.execution_options(schema_translate_map=settings["translate"])
     context.configure(
@@ -43,7 +44,6 @@ with environment.connection() as connection:
         context.run_migrations()
 """
 TEMPLATE = Path(__file__).parents[2] / "migrations" / "script.py.mako"
-PLAIN = ["alembic.autogenerate.*", "~alembic.autogenerate.tsmigrate"]
 
 
 @dataclass
@@ -58,12 +58,13 @@ class Team:
     translate: dict[Any, Any] | None = None
     settings: dict[str, str] = field(default_factory=dict)
     metadata: MetaData = field(default_factory=MetaData)
+    ini: Path | None = None
 
     def models(self, metadata: MetaData) -> None:
         self.metadata = metadata
 
     def config(self) -> Config:
-        config = Config(cmd_opts=Namespace(x=[f"{name}={value}" for name, value in self.settings.items()]))
+        config = Config(self.ini, cmd_opts=Namespace(x=[f"{name}={value}" for name, value in self.settings.items()]))
         config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         config.attributes.update(
