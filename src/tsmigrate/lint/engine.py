@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tsmigrate.lint import suppress
-from tsmigrate.lint.known import Hypertable, Known, Name
+from tsmigrate.lint.known import Function, Hypertable, Known, Name
 from tsmigrate.lint.lines import Lines
 from tsmigrate.lint.names import Names
+from tsmigrate.lint.options import Options
 from tsmigrate.lint.rules.rule import About, Rule, Statement, Told, rules
 from tsmigrate.lint.shapes import Cuts, Key, Remembered, Shapes, shape
 from tsmigrate.lint.snippet import Judged, Snippet
@@ -36,6 +37,23 @@ class Rules:
 
     severities: Mapping[str, Severity] = field(default_factory=dict)
     off: frozenset[str] = frozenset()
+    options: Mapping[str, Options] = field(default_factory=dict)
+
+    def accepts(self, rule: Rule, table: str, reading: Reading | None = None) -> bool:
+        """Whether the project wants to hear nothing of this from the rule."""
+        options = self.options.get(rule.code)
+        if options is None:
+            return False
+        return options.exempts(table) or (options.allow_unfiltered and reading is not None and not reading.filtered)
+
+    def completed(self, known: Known) -> Known:
+        """What is known, with the functions that the project says to be stable."""
+        names = [
+            Name.parse(one, known.search_path[0]) for each in self.options.values() for one in each.stable_functions
+        ]
+        if not names:
+            return known
+        return replace(known, functions={**known.functions, **{name: Function(name, "stable") for name in names}})
 
     def active(self, *about: About) -> tuple[Rule, ...]:
         return tuple(rule for rule in rules() if rule.about in about and rule.code not in self.off)
@@ -48,9 +66,9 @@ class Engine:
     """The judge of one run: what is known, for which server, by which rules."""
 
     def __init__(self, known: Known, target: Target, chosen: Rules | None = None) -> None:
-        self.known = known
-        self.target = target
         self.rules = chosen or Rules()
+        self.known = known = self.rules.completed(known)
+        self.target = target
         self.names = Names(known.names(), known.models)
         self.shapes = Shapes(_meant(known))
         self.on_causes = [
@@ -229,6 +247,8 @@ class File:
         here = _Here(snippet, offsets, whole)
         for rule in self.engine.on_statements:
             for told in rule.look(whole) or ():  # type: ignore[union-attr]
+                if self.engine.rules.accepts(rule, told.table):
+                    continue
                 if not self._is_older_than(self.engine.known.hypertables.get(Name.parse(told.table))):
                     self._tell(rule, told, None, here)
         held = statements.held_query(node)
@@ -254,7 +274,8 @@ class File:
         for rule in self.engine.on_pruned if reading.prunes else self.engine.on_causes:
             told = rule.look(reading, here.statement)
             if isinstance(told, Told):
-                self._tell(rule, told, reading, here)
+                if not self.engine.rules.accepts(rule, str(reading.table.name), reading):
+                    self._tell(rule, told, reading, here)
                 if not reading.prunes:
                     return
 

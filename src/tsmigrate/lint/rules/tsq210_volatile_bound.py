@@ -8,7 +8,7 @@ from tsmigrate.lint.sql.predicates import Trouble
 from tsmigrate.lint.violation import Severity
 
 
-@rule("TSQ210", Severity.WARNING)
+@rule("TSQ210", Severity.WARNING, options=("stable_functions",))
 def volatile_bound(reading: Reading, _statement: Statement) -> Told | None:
     """The bound is a volatile function.
 
