@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tsmigrate.lint.options import ABOUT, EVERY_RULE
-from tsmigrate.lint.sql.predicates import Bound, Seen, Trouble
+from tsmigrate.lint.sql.bounds import Bound, Seen, Trouble
 from tsmigrate.lint.violation import Severity
 
 if TYPE_CHECKING:
