@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 
 import tsmigrate.autogenerate  # noqa: F401 - what is tested
+from autogenerate_support import PLAIN
 from support import Take
 from tsmigrate import connect
 from tsmigrate.catalog.snapshot import Snapshot
@@ -34,6 +35,7 @@ settings = context.config.attributes
 with environment.connection() as connection:
     for statement in settings["session"]:
         connection.exec_driver_sql(statement)
+    connection.dialect.default_schema_name = connection.exec_driver_sql("SELECT current_schema()").scalar()
     connection.commit()
     connection = connection.execution_options(schema_translate_map=settings["translate"])
     context.configure(
@@ -46,7 +48,6 @@ with environment.connection() as connection:
         context.run_migrations()
 """
 TEMPLATE = Path(__file__).parents[2] / "migrations" / "script.py.mako"
-PLAIN = ["alembic.autogenerate.*", "~alembic.autogenerate.tsmigrate"]
 
 
 @dataclass
@@ -61,12 +62,13 @@ class Team:
     translate: dict[Any, Any] | None = None
     settings: dict[str, str] = field(default_factory=dict)
     metadata: MetaData = field(default_factory=MetaData)
+    ini: Path | None = None
 
     def models(self, metadata: MetaData) -> None:
         self.metadata = metadata
 
     def config(self) -> Config:
-        config = Config(cmd_opts=Namespace(x=[f"{name}={value}" for name, value in self.settings.items()]))
+        config = Config(self.ini, cmd_opts=Namespace(x=[f"{name}={value}" for name, value in self.settings.items()]))
         config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         config.attributes.update(

@@ -4,38 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-import sqlalchemy as sa
+from autogenerate_support import DAILY, community, model
+from tsmigrate.schema import Columnstore, Hypertable, Refresh, Retention, timescale
 
-from tsmigrate.schema import Columnstore, ContinuousAggregate, Hypertable, Refresh, Retention, timescale
-
-DAILY = Hypertable("at", "1 day")
 COLUMNSTORE = Columnstore(["device"], ["at DESC"], "7 days")
-community = pytest.mark.edition("community")
 ROWS = (
     "INSERT INTO reading SELECT n % 3, at, n FROM generate_series(timestamptz '2026-01-01', '2026-01-05', '1 hour') "
     "WITH ORDINALITY AS g (at, n)"
 )
-HOURLY = """
-    SELECT time_bucket('1 hour', at) AS hour, device, avg(value) AS average
-    FROM reading GROUP BY hour, device
-"""
-
-
-def model(info: dict[Any, Any], aggregate: dict[str, Any] | None = None) -> sa.MetaData:
-    metadata = sa.MetaData()
-    sa.Table(
-        "reading",
-        metadata,
-        sa.Column("device", sa.Integer, primary_key=True),
-        sa.Column("at", sa.DateTime(timezone=True), primary_key=True),
-        sa.Column("value", sa.Double),
-        sa.Index("reading_at_idx", sa.text("at DESC")),
-        info=info,
-    )
-    if aggregate is not None:
-        ContinuousAggregate("hourly", **{"query": HOURLY, "metadata": metadata, **aggregate})
-    return metadata
 
 
 def test_a_new_table_becomes_a_hypertable_and_plain_again(team: Any) -> None:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from autogenerate.conftest import PLAIN
+from autogenerate_support import PLAIN
 
 Execute = Callable[..., None]
 Generate = Callable[..., MigrationScript]

@@ -10,6 +10,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 
 from tsmigrate.autogenerate import refresh, retention
+from tsmigrate.autogenerate.added_columns import added_columns
 from tsmigrate.autogenerate.database import Database, database_of, metadatas, told
 from tsmigrate.autogenerate.rebuild import rebuilt
 from tsmigrate.catalog.deparse import deparsed
@@ -102,15 +103,24 @@ def _changes(
         if not database.expects("create_continuous_aggregate", name, schema):
             return [], []
         return [], [*_created(database, declared, schema), *_kept(database, declared, schema)]
-    query = declared.sql(database.connection)
-    if deparsed(database.connection, query, f"the query of the continuous aggregate {name}") != found.definition:
-        return [], rebuilt(database, found, [*_created(database, declared, schema), *_kept(database, declared, schema)])
+    changes = _changed_query(database, declared, found)
+    if changes is None:
+        made = [*_created(database, declared, schema), *_kept(database, declared, schema)]
+        return [], rebuilt(database, found, made)
     removed, added = refresh.operations(database, name, schema, declared.refresh, found.refresh_policy)
-    changes: list[Operation] = []
     if declared.materialized_only != found.materialized_only:
         changes.append(SetMaterializedOnly(name, schema, declared.materialized_only))
     kept = retention.operations(database, name, schema, declared.retention, found.retention_policy)
     return removed, [*changes, *added, *kept]
+
+
+def _changed_query(database: Database, declared: ContinuousAggregate, found: Aggregate) -> list[Operation] | None:
+    """What brings it in step where it stands; None where nothing does."""
+    place = f"the query of the continuous aggregate {declared.name}"
+    wanted = deparsed(database.connection, declared.sql(database.connection), place)
+    if wanted is None:
+        return None
+    return [] if wanted.definition == found.definition else added_columns(database, found, wanted) or None
 
 
 def _schema(declared: ContinuousAggregate, database: Database) -> str | None:

@@ -16,8 +16,10 @@ from tsmigrate.catalog.timescale import Hypertable
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.chunk_interval import SetChunkInterval
 from tsmigrate.ops.extension import CreateTimescaledbExtension
+from tsmigrate.ops.hash_partitions import SetHashPartitions
 from tsmigrate.ops.hypertable import CreateHypertable
 from tsmigrate.ops.operation import Operation
+from tsmigrate.schema import hypertable as declaration
 from tsmigrate.schema import info
 from tsmigrate.schema.aggregate import aggregates
 from tsmigrate.schema.check import check
@@ -75,10 +77,20 @@ def _operations(
         )
         return [created, *kept]
     _refuse_another_partitioning(name, declared, found)
-    place = f"the interval of {name}"
-    if database.same(wanted.interval, found.interval, place, months_fixed=True):
-        return kept
-    return [SetChunkInterval(name, schema, wanted.interval, notes=["Chunks that exist keep their interval."]), *kept]
+    return [*_dimensions(database, name, schema, wanted, found), *kept]
+
+
+def _dimensions(
+    database: Database, name: str, schema: str | None, wanted: declaration.Hypertable, found: Hypertable
+) -> list[Operation]:
+    changes: list[Operation] = []
+    if not database.same(wanted.interval, found.interval, f"the interval of {name}", months_fixed=True):
+        notes = ["Chunks that exist keep their interval."]
+        changes.append(SetChunkInterval(name, schema, wanted.interval, notes=notes))
+    if wanted.hash_dimension and wanted.hash_dimension != found.hash_dimension:
+        notes = ["Chunks that exist stay in their partitions."]
+        changes.append(SetHashPartitions(name, schema, wanted.hash_dimension[1], notes=notes))
+    return changes
 
 
 def _advice(name: str, schema: str | None, column: str) -> str:
@@ -91,7 +103,7 @@ def _refuse_another_partitioning(name: str, declared: Declared, found: Hypertabl
     wanted = declared.hypertable
     for what, said, there in (
         ("partition column", wanted.column, found.column),
-        ("hash_dimension", wanted.hash_dimension, found.hash_dimension),
+        ("hash_dimension", *(each and each[0] for each in (wanted.hash_dimension, found.hash_dimension))),
         ("integer_now", wanted.integer_now, found.integer_now),
     ):
         if said != there:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
@@ -11,9 +13,19 @@ from tsmigrate.sql import raw
 
 _VIEW = "tsmigrate_deparsed"
 _DEFINITION = text(f"SELECT pg_get_viewdef('pg_temp.{_VIEW}'::regclass)")
+_COLUMNS = text(f"""
+SELECT quote_ident(attname), format_type(atttypid, atttypmod) FROM pg_attribute
+WHERE attrelid = 'pg_temp.{_VIEW}'::regclass AND attnum > 0 ORDER BY attnum
+""")
 
 
-def deparsed(connection: Connection, query: str, place: str) -> str | None:
+@dataclass(frozen=True)
+class Deparsed:
+    definition: str
+    columns: tuple[tuple[str, str], ...]  # each name, quoted where it has to be, with its type
+
+
+def deparsed(connection: Connection, query: str, place: str) -> Deparsed | None:
     """None where it names columns or tables that are not there (yet). `place` says whose query it is.
 
     A temporary view is made of it and rolled back: only so does PostgreSQL write a query.
@@ -23,7 +35,8 @@ def deparsed(connection: Connection, query: str, place: str) -> str | None:
         connection.execute(raw(f"CREATE TEMPORARY VIEW {_VIEW} AS\n{query}"))
         with fixed_settings(connection):
             definition: str = connection.execute(_DEFINITION).scalar_one()
-        return without_end(definition)
+            columns = tuple((name, kind) for name, kind in connection.execute(_COLUMNS))
+        return Deparsed(without_end(definition), columns)
     except DBAPIError as error:
         if _sqlstate(error) in _NOT_THERE:
             return None

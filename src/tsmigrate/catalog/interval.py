@@ -43,7 +43,7 @@ class Length:
 _LENGTH = text("""
 SELECT months::int, extract(epoch FROM i - make_interval(months => months::int))
 FROM (SELECT i, extract(year FROM i) * 12 + extract(month FROM i) AS months
-      FROM CAST(:interval AS interval) AS i) AS parts
+      FROM CAST(CAST(:interval AS text) AS interval) AS i) AS parts
 """)
 
 

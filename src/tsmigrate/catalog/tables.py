@@ -9,12 +9,10 @@ from tsmigrate.catalog.relation import Relation
 from tsmigrate.sql import raw
 
 SET_ASIDE = "tsmigrate_partitioned"
-"""The schema in which a partitioned table waits, without rows, while a hypertable has its place.
+"""The schema where a partitioned table waits, without rows, while a hypertable has its place; a number may follow."""
 
-A number may follow."""
-
-# A chunk is an inheritance child of its hypertable, whatever schema it lives in: an attached one keeps its own. Nothing
-# else can inherit from a hypertable.
+# A chunk is an inheritance child of its hypertable, whatever schema it lives in: an attached one keeps its own.
+# Nothing else can inherit from a hypertable.
 _TABLES = r"""
 SELECT n.nspname, c.relname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ class TimescaleObjects:
     @classmethod
     def of(cls, connection: Connection) -> TimescaleObjects:
         """Those of this database; none where the extension is not created."""
-        if not extension.is_created(connection):
+        if not extension.answers(connection):
             return cls()
         with fixed_settings(connection):
             policies = _policies(connection)
@@ -153,7 +154,7 @@ ORDER BY h.id
 # Up to 2.2x the view names the hypertable behind an aggregate. Jobs below 1000 are the extension's own.
 _POLICIES = """
 SELECT coalesce(a.view_schema, j.hypertable_schema) AS schema, coalesce(a.view_name, j.hypertable_name) AS name,
-       proc_name AS kind, schedule_interval::text AS schedule_interval, config,
+       proc_name AS kind, schedule_interval::text AS schedule_interval, config::text AS config,
        concat_ws(', ', CASE WHEN NOT scheduled THEN 'paused' END,
                        CASE WHEN fixed_schedule THEN 'on a fixed schedule' END,
                        CASE WHEN max_retries <> -1 THEN format('%s retries', max_retries) END) AS peculiar
@@ -172,16 +173,18 @@ _Policies = Mapping[tuple[Relation, str], Policy]
 
 
 def _policies(connection: Connection) -> _Policies:
-    return {
-        (Relation(row.schema, row.name), row.kind): Policy(
-            schedule_interval=in_words(row.schedule_interval),
-            after=_span(row.config.get("compress_after", row.config.get("drop_after"))),
-            start_offset=_span(row.config.get("start_offset")),
-            end_offset=_span(row.config.get("end_offset")),
-            peculiar=row.peculiar,
-        )
-        for row in connection.execute(raw(_POLICIES))
-    }
+    return {(Relation(row.schema, row.name), row.kind): _policy(row) for row in connection.execute(raw(_POLICIES))}
+
+
+def _policy(row: Any) -> Policy:
+    config = json.loads(row.config)
+    return Policy(
+        schedule_interval=in_words(row.schedule_interval),
+        after=_span(config.get("compress_after", config.get("drop_after"))),
+        start_offset=_span(config.get("start_offset")),
+        end_offset=_span(config.get("end_offset")),
+        peculiar=row.peculiar,
+    )
 
 
 def _hypertable(relation: Relation, row: Any, policies: _Policies) -> Hypertable:
