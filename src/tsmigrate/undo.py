@@ -103,12 +103,15 @@ def look(key: Key, variable: str) -> str:
 
 
 def recall(key: Key, variable: str) -> str:
-    """Read the row into `variable` (jsonb), NULL where there is none, and delete it."""
+    """Read the row into `variable` (jsonb), NULL where there is none, and delete it.
+
+    By way of text: of a long value the variable would hold no more than where it is kept, which goes with the table.
+    """
     return assemble(
         """
         {{variable}} := NULL;
         IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
-          DELETE FROM tsmigrate.undo WHERE {{condition}} RETURNING definition INTO {{variable}};
+          DELETE FROM tsmigrate.undo WHERE {{condition}} RETURNING definition::text::jsonb INTO {{variable}};
           IF NOT EXISTS (SELECT FROM tsmigrate.undo) THEN
             DROP TABLE tsmigrate.undo;
             IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'tsmigrate'::regnamespace) THEN

@@ -15,7 +15,7 @@ from tsmigrate.lint.names import Names
 from tsmigrate.lint.rules.rule import About, Rule, Statement, Told, rules
 from tsmigrate.lint.shapes import Cuts, Key, Remembered, Shapes, shape
 from tsmigrate.lint.snippet import Judged, Snippet
-from tsmigrate.lint.sql import bodies, native, placeholders
+from tsmigrate.lint.sql import bodies, functions, native, placeholders
 from tsmigrate.lint.sql import statement as statements
 from tsmigrate.lint.sql.from_clause import TooDeepError
 from tsmigrate.lint.sql.judge import Reading
@@ -52,7 +52,7 @@ class Engine:
         self.target = target
         self.rules = chosen or Rules()
         self.names = Names(known.names(), known.models)
-        self.shapes = Shapes()
+        self.shapes = Shapes(_meant(known))
         self.on_causes = [
             rule for about in (About.CAUSE, About.STATEMENT_KIND, About.REST) for rule in self.rules.active(about)
         ]
@@ -62,6 +62,12 @@ class Engine:
 
     def file(self, path: str, content: bytes) -> File:
         return File(self, path, content)
+
+
+def _meant(known: Known) -> frozenset[bytes]:
+    """The words that a statement cannot exchange for others and still mean the same to the linter."""
+    keywords = native.keywords()
+    return keywords and keywords | {word.lower().encode() for word in (*functions.MEANT, *known.words())}
 
 
 class File:
@@ -100,8 +106,9 @@ class File:
         if _PLAIN_INSERT.match(lowered) and b"conflict" not in lowered and b"select" not in lowered:
             return
         key = self._key(snippet)
-        if key is not None and key in self.engine.shapes.known:
-            self._again(self.engine.shapes.known[key], snippet)
+        known = self.engine.shapes.told(key) if key is not None else None
+        if known is not None:
+            self._again(known, snippet)
             return
         self._told = []
         parsed = self._parsed(snippet)
@@ -112,10 +119,12 @@ class File:
         unread = len(self.found.unparsed)
         for node in nodes:
             self._node(node["stmt"], text, offsets, snippet)
-        if key is not None and text is snippet.text and unread == len(self.found.unparsed) and self._told is not None:
-            cuts = Cuts(text)
-            told = [replace(one, start=cuts.shaped(one.start), end=cuts.shaped(one.end)) for one in self._told]
-            self.engine.shapes.remember(key, tuple(told))
+        if key is None or self._told is None or unread != len(self.found.unparsed) or len(nodes) > 1:
+            return
+        if not self._told or offsets is snippet.offsets:  # otherwise what was told points into another text
+            cuts = Cuts(snippet.text)
+            told = tuple(replace(one, start=cuts.shaped(one.start)) for one in self._told)
+            self.engine.shapes.remember(key, told)
 
     def _key(self, snippet: Snippet) -> Key | None:
         """What two statements have in common that are judged alike."""
@@ -130,7 +139,9 @@ class File:
         source, cuts = snippet.offsets.source, None
         for one in remembered:
             cuts = cuts or Cuts(snippet.text)
-            start, end = cuts.original(one.start), cuts.original(one.end)
+            start = cuts.original(one.start)
+            is_number = snippet.text[start : start + 1].isdigit()
+            end = _end_of_word(snippet.text, start) if is_number else start + one.width
             extent = (source(0), source(max(len(snippet.text.rstrip()) - 1, 0)))
             spot = _Spot(source(start), source(end), one.table, None, one.fingerprint, extent)
             self._add(one.rule, one.told, spot, snippet)
@@ -286,14 +297,14 @@ class File:
             edit = None  # the text is not the source's own
         if reading is not None and reading.relation.through_view:
             told = replace(told, message=f"{told.message} (through {reading.relation.through_view})")
-        end = source(_end_of_word(text, start))
+        end = _end_of_word(text, start)
         extent = (source(0), source(max(len(text.rstrip()) - 1, 0)))
         fingerprint = native.fingerprint(text)
         if edit is not None:
             self._told = None
         elif self._told is not None:
-            self._told.append(Remembered(rule, told, table, start, _end_of_word(text, start), fingerprint))
-        spot = _Spot(source(start), end, table, edit, fingerprint, extent)
+            self._told.append(Remembered(rule, told, table, start, end - start, fingerprint))
+        spot = _Spot(source(start), source(end), table, edit, fingerprint, extent)
         self._add(rule, told, spot, here.snippet)
 
     def _add(self, rule: Rule, told: Told, spot: _Spot, snippet: Snippet) -> None:

@@ -10,7 +10,8 @@ from alembic.operations import Operations
 
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.attach import attached
-from tsmigrate.convert.in_place import HashDimension, HypertableRequest, hypertable
+from tsmigrate.convert.in_place import hypertable
+from tsmigrate.convert.request import HashDimension, HypertableRequest
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tsmigrate.lint.known import Name
+from tsmigrate.lint.learn import relationships
+from tsmigrate.lint.learn.relationships import Relationship, called
 
 TELLS = (b"__tablename__", b"Table(")
+
+
+Reference = tuple[tuple[str, ...], str, tuple[str, ...]]  # columns, table, its columns
 
 
 @dataclass(frozen=True)
@@ -19,8 +24,30 @@ class Model:
     table: Name
     columns: dict[str, str] = field(default_factory=dict)
     keys: tuple[str, ...] = ()  # the primary key's columns
-    references: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = ()  # columns, table, its columns
-    relationships: dict[str, str] = field(default_factory=dict)  # attribute to class
+    references: tuple[Reference, ...] = ()
+    relationships: dict[str, Relationship] = field(default_factory=dict)
+
+    def reference_to(self, other: Model, columns: tuple[str, ...] = ()) -> Reference | None:
+        """The foreign key to another table; `columns` decide between several."""
+        for one in self.references:
+            if one[1] in (other.table.name, str(other.table)) and (not columns or set(columns) & set(one[0])):
+                return one
+        return None
+
+    def joined(self, relationship: Relationship, other: Model) -> list[tuple[str, str]] | None:
+        """The pairs of columns, this table's and the other's, by which a relationship joins. None: not known."""
+        if not relationship.readable:
+            return None
+        if relationship.pairs is not None:
+            sides = [one if one[0][0] == self.name else one[::-1] for one in relationship.pairs]
+            if self.name == other.name or any((a[0], b[0]) != (self.name, other.name) for a, b in sides):
+                return None
+            return [(self.columns.get(a[1], a[1]), other.columns.get(b[1], b[1])) for a, b in sides]
+        keys = tuple(model.columns.get(one, one) for one in relationship.foreign_keys for model in (self, other))
+        mine, theirs = self.reference_to(other, keys), other.reference_to(self, keys)
+        if mine is not None:
+            return list(zip(mine[0], mine[2], strict=True))
+        return list(zip(theirs[2], theirs[0], strict=True)) if theirs is not None else None
 
 
 def read(content: bytes, schema: str) -> Iterator[Model]:
@@ -40,11 +67,6 @@ def read(content: bytes, schema: str) -> Iterator[Model]:
             model = _table(one, schema, constants)
         if model is not None:
             yield model
-
-
-def called(node: ast.expr) -> str:
-    function = node.func if isinstance(node, ast.Call) else node
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _text(node: ast.expr | None, constants: dict[str, object]) -> str | None:
@@ -70,7 +92,7 @@ def _mapped(node: ast.ClassDef, schema: str, constants: dict[str, object]) -> Mo
             for one in value.elts if isinstance(value, ast.Tuple) else ():
                 made.constraint(one)
         elif isinstance(value, ast.Call):
-            made.add(target.id, value)
+            made.add(target.id, value, getattr(statement, "annotation", None))
         elif isinstance(statement, ast.AnnAssign) and value is None and "Mapped" in ast.dump(statement.annotation):
             made.columns[target.id] = target.id
     if table is None:
@@ -114,15 +136,13 @@ class _Columns:
         self.constants = constants
         self.columns: dict[str, str] = {}
         self.keys: list[str] = []
-        self.references: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = []
-        self.related: dict[str, str] = {}
+        self.references: list[Reference] = []
+        self.related: dict[str, Relationship] = {}
 
-    def add(self, attribute: str, call: ast.Call) -> None:
+    def add(self, attribute: str, call: ast.Call, annotation: ast.expr | None = None) -> None:
         kind = called(call)
-        if kind == "relationship" and call.args:
-            target = call.args[0]
-            name = _text(target, self.constants) or str(getattr(target, "id", ""))
-            self.related[attribute] = name.rpartition(".")[2]
+        if kind == "relationship" and (found := relationships.read(call, annotation)) is not None:
+            self.related[attribute] = found
         if kind not in ("Column", "mapped_column", "column_property"):
             return
         column = _text(call.args[0], self.constants) if call.args else None
