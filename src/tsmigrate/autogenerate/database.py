@@ -42,6 +42,10 @@ class Database:
         renamed = self.connection.get_execution_options().get("schema_translate_map") or {}
         return Relation(renamed.get(schema, schema) or self.default_schema, name)
 
+    def schema_of(self, relation: Relation) -> str | None:
+        """As Alembic and a revision name it."""
+        return None if relation.schema == self.default_schema else relation.schema
+
     def expects(self, operation: str, name: str, schema: str | None) -> bool:
         """Whether what is declared and not there is to be made.
 
