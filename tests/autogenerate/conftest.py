@@ -105,12 +105,9 @@ class Team:
         text = self.revision()
         self.upgrade()
         self.check()
-        after = self.snapshot()
         self.downgrade()
         assert self.snapshot() == before
         self.upgrade()
-        assert self.snapshot() == after
-        self.check()
         return text
 
     def snapshot(self) -> Snapshot:

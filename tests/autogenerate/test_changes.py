@@ -125,6 +125,22 @@ def test_a_column_more_is_added_where_the_aggregate_stands(team: Any) -> None:
     assert '"count", "bigint", "count(*) FILTER (WHERE (reading.value > (1)::double precision))"' in text
 
 
+@community
+def test_what_reads_an_aggregate_that_is_built_anew_is_too(team: Any) -> None:
+    def both(query: str) -> sa.MetaData:
+        metadata = model(timescale(DAILY), {"query": query})
+        ContinuousAggregate(
+            "daily", "SELECT time_bucket('1 day', hour) AS day, max(average) FROM hourly GROUP BY day", metadata
+        )
+        return metadata
+
+    team.models(both(HOURLY))
+    team.revision()
+    team.upgrade()
+    text = team.step(both(HOURLY.replace("avg(value)", "avg(value + 1)")))
+    assert 'op.rename_continuous_aggregate("daily", "daily_old")' in text
+
+
 def refresh(team: Any) -> None:
     from tsmigrate import connect
     from tsmigrate.sql import raw

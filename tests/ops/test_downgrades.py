@@ -68,6 +68,17 @@ def test_policies_and_a_columnstore_go_and_come_back(reading: Any) -> None:
 
 
 @community
+def test_a_downgrade_of_retention_insists_on_what_the_upgrade_remembers(reading: Any) -> None:
+    """An upgrade may remove any policy; a downgrade has to know which chunks there were."""
+    reading.execute("SELECT add_retention_policy('reading', interval '100 years')")
+    upgrade, downgrade = steps(*[lambda: op.remove_retention_policy("reading")] * 2)
+    with pytest.raises(DBAPIError, match=r"tsmigrate\.undo has no row of add_retention_policy"):
+        reading.run(downgrade)
+    reading.run(upgrade)
+    assert reading.value("SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000") == 0
+
+
+@community
 def test_a_columnstore_is_not_disabled_while_a_policy_would_compress_again(reading: Any) -> None:
     reading.execute(
         "ALTER TABLE reading SET (timescaledb.compress)",

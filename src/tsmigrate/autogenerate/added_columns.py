@@ -23,7 +23,7 @@ def added_columns(database: Database, found: Aggregate, wanted: Deparsed) -> lis
     has, _, has_from = wanted.definition.partition(_AFTER)
     if had_from != has_from or not has.startswith(had + _BETWEEN) or not capability.can(database.server, ADD):
         return []
-    schema = None if found.relation.schema == database.default_schema else found.relation.schema
+    schema = database.schema_of(found.relation)
     note = (
         "Buckets that are filled have NULL in it, until they are refreshed with force: "
         f"CALL refresh_continuous_aggregate('{found.relation.name}', NULL, NULL, force => true)"

@@ -43,9 +43,10 @@ def _compare(context: AutogenContext, upgrade: UpgradeOps, schemas: set[str | No
     removed = list(_removed(context, database, upgrade, schemas, set(declared)))
     before: list[Operation] = []
     after: list[Operation] = []
+    anew: set[Relation] = set()
     for relation, each in declared.items():
         if _is_included(context, relation, database):
-            first, then = _changes(database, each, database.objects.aggregates.get(relation))
+            first, then = _changes(database, each, database.objects.aggregates.get(relation), anew)
             before, after = [*first, *before], [*after, *then]
     # What reads a table goes before it changes and comes after it; what a refresh would meet likewise.
     upgrade.ops[:] = [*before, *removed, *upgrade.ops, *after]
@@ -67,8 +68,7 @@ def _without_mapped(
 
 def _is_included(context: AutogenContext, relation: Relation, database: Database) -> bool:
     """By env.py's include_name, as if it were a table."""
-    schema = None if relation.schema == database.default_schema else relation.schema
-    return context.run_name_filters(relation.name, "table", {"schema_name": schema})
+    return context.run_name_filters(relation.name, "table", {"schema_name": database.schema_of(relation)})
 
 
 def _removed(
@@ -81,30 +81,29 @@ def _removed(
     ours |= {database.relation(each.table_name, each.schema) for each in upgrade.ops if isinstance(each, DropTableOp)}
     going: list[Aggregate] = []
     for each in database.objects.aggregates.values():
-        schema = None if each.relation.schema == database.default_schema else each.relation.schema
         if (
             each.source not in ours | {gone.relation for gone in going}
             or each.relation in declared | database.kept_aside
         ):
             continue
-        if schema in schemas and _is_included(context, each.relation, database):
+        if database.schema_of(each.relation) in schemas and _is_included(context, each.relation, database):
             going.insert(0, each)
     for each in going:
-        schema = None if each.relation.schema == database.default_schema else each.relation.schema
-        yield DropContinuousAggregate(each.relation.name, schema)
+        yield DropContinuousAggregate(each.relation.name, database.schema_of(each.relation))
 
 
 def _changes(
-    database: Database, declared: ContinuousAggregate, found: Aggregate | None
+    database: Database, declared: ContinuousAggregate, found: Aggregate | None, anew: set[Relation]
 ) -> tuple[list[Operation], list[Operation]]:
-    """What comes before the tables change, and what after."""
+    """What comes before the tables change, and what after. What reads one of those that are built `anew` is, too."""
     name, schema = declared.name, _schema(declared, database)
     if found is None:
         if not database.expects("create_continuous_aggregate", name, schema):
             return [], []
         return [], [*_created(database, declared, schema), *_kept(database, declared, schema)]
-    changes = _changed_query(database, declared, found)
+    changes = None if found.source in anew else _changed_query(database, declared, found)
     if changes is None:
+        anew.add(found.relation)
         made = [*_created(database, declared, schema), *_kept(database, declared, schema)]
         return [], rebuilt(database, found, made)
     removed, added = refresh.operations(database, name, schema, declared.refresh, found.refresh_policy)

@@ -65,6 +65,10 @@ class Database:
         found = self.connection.execute(text(_FURTHER_ALONG), {"default": self.default_schema})
         return {row.name: row.schema for row in found}
 
+    def schema_of(self, relation: Relation) -> str | None:
+        """As Alembic and a revision name it."""
+        return None if relation.schema == self.default_schema else relation.schema
+
     def expects(self, operation: str, name: str, schema: str | None) -> bool:
         """Whether what is declared and not there is to be made.
 

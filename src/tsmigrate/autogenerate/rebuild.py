@@ -16,7 +16,7 @@ from tsmigrate.sql import MAX_IDENTIFIER_BYTES, identifier, raw
 def rebuilt(database: Database, found: Aggregate, made: Sequence[Operation]) -> list[Operation]:
     """`made` makes the new one."""
     name = found.relation.name
-    schema = None if found.relation.schema == database.default_schema else found.relation.schema
+    schema = database.schema_of(found.relation)
     aside = _free_name(database, found.relation)
     notes = [
         f"The query of {name} changed, and TimescaleDB changes none in place. The old one stays as {aside}, with its "
