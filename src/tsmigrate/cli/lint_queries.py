@@ -168,7 +168,8 @@ def _fix(total: Judged, *, write: bool) -> None:
     """Apply the fixes, or print them; what is applied is reported no more."""
     from itertools import groupby
 
-    from tsmigrate.lint.fix import diff, fixed
+    from tsmigrate.lint.fix import fixed
+    from tsmigrate.patch import diff
 
     mended = [one for one in total.violations if one.fix is not None]
     for file, its in groupby(mended, key=lambda violation: violation.file):

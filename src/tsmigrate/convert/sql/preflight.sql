@@ -10,7 +10,7 @@ IF facts.preloaded AND extension_schema IS NOT NULL THEN
   $hypertables$ INTO already_on, hypertables USING target;
 END IF;
 {{interval_read}}
-IF facts.relkind = 'r' AND facts.owned THEN
+IF facts.relkind IN ('r', 'p') AND facts.owned THEN
   {{lock}}
   -- An owner under FORCE would count, and move, only the rows that policies show (create_hypertable: 0A000).
   IF facts.relforcerowsecurity THEN
