@@ -258,9 +258,7 @@ class Reader:
         named = next((one.value for one in link.keywords if one.arg == "onclause"), None)
         on = arguments[1] if len(arguments) > 1 else named
         kind = "LEFT JOIN" if outer else "JOIN"
-        if not arguments:
-            raise AnythingError
-        target = arguments[0]
+        target = arguments[0] if arguments else ast.Constant(None)
         owner, attribute = self._related(on if on is not None else target, query)
         entity = self._named(target, query)
         if owner is not None:
