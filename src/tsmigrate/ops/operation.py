@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
@@ -52,6 +52,10 @@ class Operation(MigrateOperation):
     def closing_statements(self, run: Run) -> Sequence[str]:  # noqa: ARG002
         """What an isolated operation does together with the revision's stamp: neither happens without the other."""
         return ()
+
+    def accompanied(self, context: MigrationContext, run: Run) -> AbstractContextManager[None]:  # noqa: ARG002
+        """What goes on around its statements."""
+        return nullcontext()
 
     @abstractmethod
     def reverse(self) -> MigrateOperation:
@@ -106,7 +110,8 @@ def _run(operations: Operations, asked: Operation) -> None:
     _refuse_company(context, asked, circumstances.revision)
     statements = asked.statements(circumstances)
     if not asked.isolated:
-        _execute(operations, statements)
+        with asked.accompanied(context, circumstances):
+            _execute(operations, statements)
         return
     operations.execute(raw(_nothing_done_yet(asked.name, circumstances.revision)))
     _isolated_in[context] = (circumstances.revision, asked.name)

@@ -30,6 +30,7 @@ class Run:
     locking: Locking
     on_unsupported: OnUnsupported = OnUnsupported.ERROR
     allow_data_loss: bool = False
+    progress: bool = True
 
 
 def of(operation: str) -> Run:
@@ -41,6 +42,7 @@ def of(operation: str) -> Run:
         ),
         on_unsupported=OnUnsupported(_choice("on_unsupported", tuple(OnUnsupported))),
         allow_data_loss=_choice("allow_data_loss", ("false", "true")) == "true",
+        progress=_choice("progress", ("on", "off")) == "on",
     )
 
 

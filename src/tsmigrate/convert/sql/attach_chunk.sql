@@ -23,6 +23,7 @@ PERFORM set_config('search_path', '', true);
 FOR statement IN SELECT format('DROP POLICY %I ON %s', polname, held) FROM pg_policy WHERE polrelid = held::regclass LOOP
   EXECUTE statement;
 END LOOP;
+PERFORM set_config('application_name', 'tsmigrate: attaching the table', true);
 EXECUTE format('CALL %I.attach_chunk(%L::regclass, %L::regclass, %L::jsonb)', extension_schema, full_name, held,
                jsonb_build_object(time_column, rows_span));
 

@@ -34,6 +34,7 @@ target := full_name::regclass;
 SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) INTO column_list
 FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
 PERFORM set_config('search_path', callers_path, true);
+PERFORM set_config('application_name', 'tsmigrate: moving rows of other chunks', true);
 EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s', full_name, column_list, column_list, held);
 SET CONSTRAINTS ALL IMMEDIATE;
 PERFORM set_config('search_path', '', true);
