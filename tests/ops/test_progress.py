@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -109,6 +111,20 @@ def test_it_ends_with_a_conversion_that_fails(reading: Any, told: pytest.LogCapt
     with pytest.raises(DBAPIError, match="statement timeout"):
         reading.run(step)
     assert "building index" in told.text
+    assert reading.value(WATCHERS) == 0
+    assert reading.value("SELECT count(*) FROM timescaledb_information.hypertables") == 0
+
+
+def test_it_ends_with_ctrl_c_which_takes_the_conversion_back(reading: Any, told: pytest.LogCaptureFixture) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    pressed = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        with pytest.raises(DBAPIError, match="due to user request"):
+            pressed.start()
+            reading.run(up)
+    finally:
+        pressed.cancel()
+        signal.signal(signal.SIGINT, before)
     assert reading.value(WATCHERS) == 0
     assert reading.value("SELECT count(*) FROM timescaledb_information.hypertables") == 0
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from tsmigrate.capability import REQUIREMENTS
 from tsmigrate.convert.blocks import expanded
 from tsmigrate.convert.probe import Ask, Probe, measure
-from tsmigrate.convert.words import between, size
+from tsmigrate.convert.words import SHORT, between, size
 from tsmigrate.sql import literal
 from tsmigrate.undo import Key
 
@@ -28,7 +28,7 @@ READING_FACTOR = 0.25  # of a checksum: reading one column
 OVERHEAD = 0.3  # seconds, whatever the size
 # Megabytes a second where nothing can be tried out, from the same tables on two cores.
 CHECKED, MOVED, INDEXED = 250, 80, 50
-LOWEST, HIGHEST = 0.6, 2.0  # of the estimated seconds
+LOWEST, HIGHEST = 0.5, 2.0  # of the estimated seconds
 
 
 class Way(StrEnum):
@@ -51,7 +51,8 @@ class Estimate:
         """What will be, in a line."""
         disk = f"{size(self.disk)} more on disk" if self.disk else "nothing more on disk"
         log = f"{size(self.log)} of WAL" if self.log else "hardly any WAL"
-        return f"locked for {between(self.low, self.high)}, {disk}, {log}"
+        guess = "" if self.tried or self.high < SHORT else " (as on other servers)"
+        return f"locked for {between(self.low, self.high)}{guess}, {disk}, {log}"
 
 
 @dataclass(frozen=True)

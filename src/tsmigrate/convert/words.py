@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+SHORT = 1.5  # seconds: no estimate is finer
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -20,7 +21,7 @@ def duration(seconds: float) -> str:
 
 
 def between(low: float, high: float) -> str:
-    if high < 1.5:
+    if high < SHORT:
         return "about a second"
     (begin, unit), (end, larger) = _parts(max(low, 1)), _parts(high)
     if unit != larger:

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event, Thread, current_thread, main_thread
 from time import monotonic
 from typing import Any, Protocol
 
+from psycopg2.extensions import get_wait_callback, set_wait_callback  # type: ignore[import-untyped]
+from psycopg2.extras import wait_select  # type: ignore[import-untyped]
 from sqlalchemy import Connection
 
 from tsmigrate.connect import APPLICATION_NAME, CONNECT_TIMEOUT_SECONDS
@@ -39,7 +41,25 @@ def shown(connection: Connection, outlook: Outlook, estimate: Estimate, *, into_
     if second is None:
         yield
         return
-    course = Course(outlook, estimate.way, into_chunks, monotonic())
+    with _interruptible(connection), _watched(second, display, Course(outlook, estimate.way, into_chunks, monotonic())):
+        yield
+
+
+@contextmanager
+def _interruptible(connection: Connection) -> Iterator[None]:
+    """Ctrl-C cancels the statement. psycopg2 by itself sees it at the end only, and not at all after a notice."""
+    if connection.dialect.driver != "psycopg2" or current_thread() is not main_thread() or get_wait_callback():
+        yield
+        return
+    set_wait_callback(wait_select)
+    try:
+        yield
+    finally:
+        set_wait_callback(None)
+
+
+@contextmanager
+def _watched(second: _Second, display: _Display, course: Course) -> Iterator[None]:
     over = Event()
     watcher = Thread(target=_watch, args=(second, display, course, over), name="tsmigrate progress", daemon=True)
     watcher.start()
