@@ -42,6 +42,7 @@ format: $(READY) ## format and mend what ruff can
 bench: $(READY) ## the figures in docs/measurements.md
 	$(BIN)/python benchmarks/sandbox.py
 	$(BIN)/python benchmarks/lint.py
+	$(BIN)/python benchmarks/autogenerate.py --plain
 
 bench-convert: $(READY) ## how long a conversion locks a table of 5 million rows, beside its limit; some minutes
 	$(BIN)/python benchmarks/convert.py $(BENCH)

@@ -30,7 +30,8 @@ import psycopg2
 from tsmigrate import sandbox
 from tsmigrate.capability import REQUIREMENTS, Edition, Version
 from tsmigrate.convert.attach import attached
-from tsmigrate.convert.in_place import HypertableRequest, hypertable
+from tsmigrate.convert.in_place import hypertable
+from tsmigrate.convert.request import HypertableRequest
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.sandbox import engines, places
 from tsmigrate.sql import literal

@@ -14,16 +14,15 @@ import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_postgresql.executors import NoopExecutor
 from pytest_postgresql.factories import postgresql_noproc
-from pytest_postgresql.janitor import DatabaseJanitor
 from sqlalchemy import Connection, create_engine
 
+from clones import Clones
 from support import Run, Take, TestServer
 from tsmigrate import capability, connect, sandbox
 from tsmigrate.capability import Edition
@@ -98,16 +97,30 @@ def _create_extension(host: str, port: int, user: str, dbname: str, password: st
         connection.commit()
 
 
+def _clones_of(edition: Edition, template: str) -> Callable[..., Iterator[Clones]]:
+    @pytest.fixture(scope="session", name=f"{edition}_{template}_clones")
+    def clones(request: pytest.FixtureRequest) -> Iterator[Clones]:
+        server: TestServer = request.getfixturevalue(f"{edition}_server")
+        copied: NoopExecutor = request.getfixturevalue(f"{edition}_{template}")
+        with Clones(server, str(copied.template_dbname)) as made:
+            yield made
+
+    return clones
+
+
 # One set an edition: pytest-postgresql finds its server by name, which a parametrized fixture cannot give it.
 apache_server = _server_of(Edition.APACHE)
 apache_plain = postgresql_noproc(depends_on="apache_server", dbname="tsmigrate_plain")
+apache_plain_clones = _clones_of(Edition.APACHE, "plain")
 apache_extension = postgresql_noproc(depends_on="apache_server", dbname="tsmigrate_extension", load=[_create_extension])
+apache_extension_clones = _clones_of(Edition.APACHE, "extension")
 community_server = _server_of(Edition.COMMUNITY)
 community_plain = postgresql_noproc(depends_on="community_server", dbname="tsmigrate_plain")
+community_plain_clones = _clones_of(Edition.COMMUNITY, "plain")
 community_extension = postgresql_noproc(
     depends_on="community_server", dbname="tsmigrate_extension", load=[_create_extension]
 )
-_numbers = count(1)
+community_extension_clones = _clones_of(Edition.COMMUNITY, "extension")
 
 
 @pytest.fixture
@@ -119,26 +132,19 @@ def server(edition: Edition, request: pytest.FixtureRequest) -> TestServer:
 @pytest.fixture
 def plain_database(edition: Edition, server: TestServer, request: pytest.FixtureRequest) -> Iterator[DatabaseUrl]:
     """A database without the extension."""
-    yield from _cloned(server, request.getfixturevalue(f"{edition}_plain"))
+    yield from _cloned(server, request.getfixturevalue(f"{edition}_plain_clones"))
 
 
 @pytest.fixture
 def database(edition: Edition, server: TestServer, request: pytest.FixtureRequest) -> Iterator[DatabaseUrl]:
     """A database with the extension."""
-    yield from _cloned(server, request.getfixturevalue(f"{edition}_extension"))
+    yield from _cloned(server, request.getfixturevalue(f"{edition}_extension_clones"))
 
 
-def _cloned(server: TestServer, template: NoopExecutor) -> Iterator[DatabaseUrl]:
-    name = f"tsmigrate_test_{os.getpid()}_{next(_numbers)}"
-    with DatabaseJanitor(
-        user=server.user,
-        host=server.host,
-        port=server.port,
-        password=server.password,
-        dbname=name,
-        template_dbname=template.template_dbname,
-    ):
-        yield server.database(name)
+def _cloned(server: TestServer, clones: Clones) -> Iterator[DatabaseUrl]:
+    name = clones.take()
+    yield server.database(name)
+    clones.drop(name)
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.sequences import of_sequences
 from tsmigrate.catalog.snapshot import Snapshot, difference
 from tsmigrate.convert.attach import attached
-from tsmigrate.convert.in_place import HypertableRequest, hypertable
+from tsmigrate.convert.in_place import hypertable
+from tsmigrate.convert.request import HypertableRequest
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.plpgsql import Locking
 from tsmigrate.sql import raw

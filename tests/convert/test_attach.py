@@ -13,7 +13,7 @@ from convert_support import NASTY_TABLE as TABLE
 from tsmigrate.capability import Edition
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.blocks import MISMATCH
-from tsmigrate.convert.in_place import HashDimension
+from tsmigrate.convert.request import HashDimension
 from tsmigrate.plpgsql import REFUSED
 from tsmigrate.sql import raw
 

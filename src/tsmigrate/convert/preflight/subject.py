@@ -81,6 +81,7 @@ class Subject:
     server: Server
     oid: int | None
     name: str  # as this session's search_path writes it
+    rows_from: str  # its rows in FROM: not those of tables that inherit from it, but those of its partitions
     wanted_length: Any  # the interval in seconds, or in the column's unit
     already_on: str | None  # the partition column, where the table is a hypertable
     hypertables: Sequence[int]  # all there are
@@ -160,6 +161,7 @@ def find(connection: Connection, request: Request, server: Server, progress: Pro
         server=server,
         oid=oid,
         name=known.name or name(request.table),
+        rows_from=f"{'' if known.partitioned else 'ONLY '}{known.name or name(request.table)}",
         wanted_length=_length(connection, request.interval),
         already_on=already_on,
         hypertables=hypertables,
@@ -184,8 +186,14 @@ SELECT c.oid::regclass::text AS name,
        EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = table_oid AND a.attname = CAST(:column AS text)
                AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)) AS counted_time,
        row_security_active(c.oid) AS filtered,
-       pg_table_size(c.oid) AS table_bytes, pg_indexes_size(c.oid) AS index_bytes
-FROM (SELECT CAST(:oid AS oid)) AS wanted (table_oid) LEFT JOIN pg_class c ON c.oid = table_oid AND c.relkind = 'r'
+       coalesce(c.relkind = 'p', false) AS partitioned,
+       storage.table_bytes, storage.index_bytes
+FROM (SELECT CAST(:oid AS oid)) AS wanted (table_oid)
+LEFT JOIN pg_class c ON c.oid = table_oid AND c.relkind IN ('r', 'p')
+CROSS JOIN LATERAL (
+  SELECT sum(pg_table_size(relid))::bigint, sum(pg_indexes_size(relid))::bigint
+  FROM (SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf) AS leaves (relid)
+) AS storage (table_bytes, index_bytes)
 """)
 
 

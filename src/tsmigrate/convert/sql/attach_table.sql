@@ -65,6 +65,7 @@ DECLARE
   identity record;
 BEGIN
   {{attach_support}}
+  {{refuse}}
   {{settings_for_speed}}
   {{preflight}}
   without_rows := coalesce(counted = 0, false);

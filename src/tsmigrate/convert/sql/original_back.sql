@@ -1,6 +1,11 @@
--- The table that was attached comes back as it is: what it has not is said of it anew, and the rows of other chunks
--- come to it. Its triggers, policies, and what only its place among chunks gave it, go first.
-EXECUTE format('CALL %I.detach_chunk(%L::regclass)', extension_schema, attached);
+-- The table that was attached, or waited aside with its partitions, comes back as it is: what it has not is said of it
+-- anew, and the rows of other chunks come to it. Its triggers, policies, and what only its place among chunks gave it, go
+-- first.
+IF partitioned IS NULL THEN
+  EXECUTE format('CALL %I.detach_chunk(%L::regclass)', extension_schema, attached);
+ELSE
+  {{chunks_become_partitions}}
+END IF;
 {{step_aside}}
 FOR statement IN
   SELECT format('DROP TRIGGER %I ON %s', tgname, attached) FROM pg_trigger
@@ -26,17 +31,35 @@ FOR statement IN
 LOOP
   EXECUTE statement;
 END LOOP;
-EXECUTE format('ALTER TABLE %s RENAME TO %I', attached, facts.relname);
-EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', attached_in, facts.relname, facts.nspname);
+IF partitioned IS NULL THEN
+  EXECUTE format('ALTER TABLE %s RENAME TO %I', attached, facts.relname);
+  EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', attached_in[1], facts.relname, facts.nspname);
+ELSE
+  {{partitions_home}}
+END IF;
 target := full_name::regclass;
 {{carry_identities}}
 
 SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) INTO column_list
 FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+{{own_triggers}}
+FOREACH statement IN ARRAY own_triggers_off LOOP
+  EXECUTE statement;
+END LOOP;
 PERFORM set_config('search_path', callers_path, true);
 PERFORM set_config('application_name', 'tsmigrate: moving rows of other chunks', true);
-EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s', full_name, column_list, column_list, held);
-SET CONSTRAINTS ALL IMMEDIATE;
+BEGIN
+  EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s', full_name, column_list, column_list, held);
+  SET CONSTRAINTS ALL IMMEDIATE;
+EXCEPTION WHEN integrity_constraint_violation THEN
+  -- A partition may be stricter than the table.
+  RAISE EXCEPTION USING ERRCODE = {{refused}},
+    MESSAGE = format(E'%s cannot become %s:\n- a row that was written since does not fit: %s', table_name, goal, SQLERRM),
+    HINT = 'Correct or delete such rows, or drop the constraint.';
+END;
+FOREACH statement IN ARRAY own_triggers_on LOOP
+  EXECUTE statement;
+END LOOP;
 PERFORM set_config('search_path', '', true);
 relations := ARRAY(SELECT to_regclass(name) FROM unnest(relation_names) WITH ORDINALITY AS r (name, place)
                    WHERE to_regclass(name) IS NOT NULL ORDER BY place);
