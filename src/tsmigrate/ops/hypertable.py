@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
+from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from sqlalchemy import Connection
 
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.attach import attached
+from tsmigrate.convert.blocks import name
+from tsmigrate.convert.estimate import look
 from tsmigrate.convert.in_place import hypertable
 from tsmigrate.convert.request import HashDimension, HypertableRequest
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.progress import shown
 from tsmigrate.ops.run import Run
 
 CREATE = "create_hypertable"
@@ -30,6 +37,14 @@ class _Conversion(TableOperation):
     @property
     def relation(self) -> Relation | str:
         return Relation(self.schema, self.table) if self.schema else self.table
+
+    def accompanied(self, context: MigrationContext, run: Run) -> AbstractContextManager[None]:
+        """What it comes to, and how far it is; nothing in `--sql`, nor of a table without rows."""
+        connection = None if context.as_sql or not run.progress else context.connection
+        return nullcontext() if connection is None else self._shown(connection, run)
+
+    @abstractmethod
+    def _shown(self, connection: Connection, run: Run) -> AbstractContextManager[None]: ...
 
 
 @operation
@@ -103,6 +118,12 @@ class CreateHypertable(_Conversion):
         )
         return [METHODS[self.method](request)]
 
+    def _shown(self, connection: Connection, run: Run) -> AbstractContextManager[None]:  # noqa: ARG002
+        outlook = look(connection, name(self.relation), column=self.column)
+        if outlook is None or not (self.migrate_data or self.method == "attach"):
+            return nullcontext()
+        return shown(connection, outlook, outlook.converting(attach=self.method != "copy"), into_chunks=True)
+
     def reverse(self) -> RevertHypertable:
         return RevertHypertable(self.table, self.schema, self)
 
@@ -133,6 +154,10 @@ class RevertHypertable(_Conversion):
     def statements(self, run: Run) -> Sequence[str]:
         request = RevertRequest(table=self.relation, key=self.undo_key(run, CREATE), locking=run.locking)
         return [plain_table(request)]
+
+    def _shown(self, connection: Connection, run: Run) -> AbstractContextManager[None]:
+        outlook = look(connection, name(self.relation), key=self.undo_key(run, CREATE))
+        return nullcontext() if outlook is None else shown(connection, outlook, outlook.reverting(), into_chunks=False)
 
     def reverse(self) -> CreateHypertable:
         if self.created is None:

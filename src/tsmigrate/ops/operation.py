@@ -10,7 +10,7 @@ import inspect
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
@@ -56,6 +56,10 @@ class Operation(MigrateOperation):
     def closing_statements(self, run: Run) -> Sequence[str]:  # noqa: ARG002
         """What an isolated operation does together with the revision's stamp: neither happens without the other."""
         return ()
+
+    def accompanied(self, context: MigrationContext, run: Run) -> AbstractContextManager[None]:  # noqa: ARG002
+        """What goes on around its statements."""
+        return nullcontext()
 
     @abstractmethod
     def reverse(self) -> MigrateOperation:
@@ -111,7 +115,9 @@ def _run(operations: Operations, asked: Operation) -> None:
     _refuse_company(context, asked, circumstances.revision)
     statements = asked.statements(circumstances)
     if not asked.isolated:
-        _execute(operations, statements)
+        with _notices_told(context), asked.accompanied(context, circumstances):
+            for statement in statements:
+                operations.execute(raw(statement))
         return
     operations.execute(raw(_nothing_done_yet(asked.name, circumstances.revision)))
     _isolated_in[context] = (circumstances.revision, asked.name)
@@ -164,17 +170,25 @@ def _notices_told(context: MigrationContext) -> Iterator[None]:
     try:
         yield
     finally:
-        driver.notices = before
+        notices, driver.notices = driver.notices, before
+        notices.tell()
 
 
 class _Notices:
     """In place of psycopg2's list, which SQLAlchemy empties after each statement."""
 
+    def __init__(self) -> None:
+        self._said: list[str] = []
+
     def append(self, notice: str) -> None:
-        severity, _, message = notice.partition(":")
-        if message.strip().startswith(NOTICE):
-            level = logging.WARNING if severity == "WARNING" else logging.INFO
-            log.log(level, message.strip().removeprefix(NOTICE))
+        self._said.append(notice)
+
+    def tell(self) -> None:
+        for notice in self._said:
+            severity, _, message = notice.partition(":")
+            if message.strip().startswith(NOTICE):
+                level = logging.WARNING if severity == "WARNING" else logging.INFO
+                log.log(level, message.strip().removeprefix(NOTICE))
 
 
 _isolated_in: WeakKeyDictionary[MigrationContext, tuple[str, str]] = WeakKeyDictionary()

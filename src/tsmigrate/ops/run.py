@@ -30,6 +30,7 @@ class Run:
     locking: Locking
     on_unsupported: OnUnsupported = OnUnsupported.ERROR
     allow_data_loss: bool = False
+    progress: bool = True
     downgrading: bool = False
     """What is done is the downgrade of something: nothing has to be remembered for the way back from it."""
 
@@ -45,6 +46,7 @@ def of(operation: str) -> Run:
         ),
         on_unsupported=on_unsupported(),
         allow_data_loss=_choice("allow_data_loss", ("false", "true")) == "true",
+        progress=_choice("progress", ("on", "off")) == "on",
     )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tsmigrate.convert.preflight.check import check, refused
-from tsmigrate.convert.preflight.subject import Subject, size
+from tsmigrate.convert.preflight.subject import Subject
+from tsmigrate.convert.words import size
 from tsmigrate.finding import Finding, Severity
 
 MANY_CHUNKS = 1_000
@@ -54,16 +55,17 @@ class Disk:
 @check
 def disk(subject: Subject) -> Iterator[Finding]:
     """Whether the disk has room for a second copy of the table and its indexes."""
-    needed = subject.sizes.table + subject.sizes.indexes
-    if not needed:
+    if subject.outlook is None:
         return
+    copying = subject.outlook.copying()
+    needed = copying.disk
     takes = (
-        f"the conversion needs {size(needed)} on disk: {size(subject.sizes.table)} for the rows, "
-        f"{size(subject.sizes.indexes)} for the indexes"
+        f"the conversion needs {size(needed)} on disk: {size(subject.outlook.whole)} for the rows, "
+        f"{size(subject.outlook.indexes)} for the indexes"
     )
     why = (
-        "the plain table's files go only when the transaction has committed, and about as much goes through the "
-        "write-ahead log"
+        "the plain table's files go only when the transaction has committed, and "
+        f"{f'about {size(copying.log)}' if copying.log else 'next to nothing'} goes through the write-ahead log"
     )
     found = _disk(subject)
     if found is None:

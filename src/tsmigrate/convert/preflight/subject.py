@@ -13,9 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from tsmigrate.capability import Server
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.blocks import name, piece
+from tsmigrate.convert.estimate import Outlook
+from tsmigrate.convert.words import size
 from tsmigrate.sql import identifier, literal, raw
 
-UNITS = ("bytes", "kB", "MB", "GB", "TB")
 USUAL_INTERVAL = "7 days"
 """TimescaleDB's own choice, for when none is named."""
 
@@ -89,6 +90,7 @@ class Subject:
     sizes: Sizes
     progress: Progress
     rows: Rows = field(default_factory=Rows)
+    outlook: Outlook | None = None  # None: there is nothing to convert, or it cannot be looked at
     scans: list[Scan] = field(default_factory=list)
 
     def ask(self, query: str) -> Sequence[tuple[str, str, str]]:
@@ -223,12 +225,3 @@ def _hypertables(connection: Connection, server: Server, oid: int | None) -> tup
     query = piece("hypertables").replace("$1", f"{oid or 0}::oid")
     found = connection.execute(raw(query)).one()
     return found.already_on, found.hypertables or ()
-
-
-def size(number: float) -> str:
-    """As pg_size_pretty writes it."""
-    for unit in UNITS[:-1]:
-        if abs(number) < 10 * 1024:
-            return f"{number:.0f} {unit}"
-        number /= 1024
-    return f"{number:.0f} {UNITS[-1]}"

@@ -20,6 +20,7 @@ PERFORM set_config('default_tablespace', '', true);
 {{create_hypertable}}
 PERFORM set_config('search_path', '', true);
 {{drop_held_policies}}
+PERFORM set_config('application_name', 'tsmigrate: attaching the table', true);
 EXECUTE format('CALL %I.attach_chunk(%L::regclass, %L::regclass, %L::jsonb)', extension_schema, full_name, held,
                jsonb_build_object(time_column, rows_span));
 

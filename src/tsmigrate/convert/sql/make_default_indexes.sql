@@ -11,6 +11,7 @@ IF default_indexes AND rebuilding <> '{}' THEN
                       ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = indexrelid ORDER BY attnum))
     GROUP BY names ORDER BY cardinality(names)
   LOOP
+    PERFORM set_config('application_name', 'tsmigrate: building the default index', true);
     EXECUTE statement;
   END LOOP;
 END IF;

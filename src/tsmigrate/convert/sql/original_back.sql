@@ -47,6 +47,7 @@ FOREACH statement IN ARRAY own_triggers_off LOOP
   EXECUTE statement;
 END LOOP;
 PERFORM set_config('search_path', callers_path, true);
+PERFORM set_config('application_name', 'tsmigrate: moving rows of other chunks', true);
 BEGIN
   EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s', full_name, column_list, column_list, held);
   SET CONSTRAINTS ALL IMMEDIATE;

@@ -66,6 +66,8 @@ DECLARE
   ranks_before int[];
   definitions_before text[];
   rebuilding text[];          -- those that come after the rows
+  number_of_index int := 0;   -- which is being built
+  indexes_to_build int;
   said_otherwise text;
   number int;
   hold name;

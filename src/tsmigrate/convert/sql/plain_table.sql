@@ -30,6 +30,8 @@ DECLARE
   said_otherwise text;
   statement text;
   number int;
+  number_of_index int := 0; -- which is being built
+  indexes_to_build int;
   hold name;
   held text;
   full_name text;
@@ -61,6 +63,7 @@ BEGIN
     {{refuse}}
   END IF;
 
+  PERFORM set_config('application_name', 'tsmigrate: waiting for the lock', true);
   {{lock}}
   -- Definitions are written, and dependents found, with every name in full.
   PERFORM set_config('search_path', '', true);
@@ -72,6 +75,7 @@ BEGIN
   IF forced THEN
     EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', target);
   END IF;
+  PERFORM set_config('application_name', 'tsmigrate: checking rows', true);
   {{rows}}
   IF homeless > 0 THEN
     reasons := ARRAY[format('%s of its rows fit none of its partitions', homeless)];
