@@ -161,6 +161,20 @@ def test_every_type_of_time_is_split(  # noqa: PLR0917 - fixtures
 
 
 @community
+@pytest.mark.parametrize("cuts", [1, ALL])
+def test_a_column_that_was_dropped_meanwhile_is_no_hindrance(edition: Edition, session: Session, cuts: int) -> None:
+    """Before 2.29.1 it is still on the chunk."""
+    session.run(TEN_DAYS, "ALTER TABLE readings ADD extra int NOT NULL DEFAULT 1", attach())
+    session.run("ALTER TABLE readings DROP COLUMN extra")
+    rows, object_before = rows_and_sequences(session, READINGS)[0], session.value(f"SELECT '{ATTACHED}'::regclass::oid")
+    split(session, cuts=cuts)
+    assert rows_and_sequences(session, READINGS)[0] == rows
+    session.run(plain())
+    assert rows_and_sequences(session, READINGS)[0] == rows
+    assert object_of(session) == object_before
+
+
+@community
 def test_rows_far_off_do_not_cost_a_cut_for_each_empty_interval(edition: Edition, session: Session) -> None:
     session.run(TEN_DAYS, "INSERT INTO readings (ts) VALUES ('1970-01-01'), ('2400-01-01')", attach())
     assert split(session) <= 32
@@ -439,3 +453,39 @@ def test_a_connection_that_dies_in_a_cut_has_not_made_it_and_a_rerun_goes_on(
     session.run(plain())
     assert_same(before, take())
     assert rows_and_sequences(session, READINGS)[0] == rows
+
+
+@community
+def test_a_disk_without_room_is_refused_beforehand_and_a_full_one_changes_nothing(
+    edition: Edition, full_disk: Session
+) -> None:
+    session = full_disk
+    session.run(
+        "CREATE TABLE readings (ts timestamptz NOT NULL, note text) TABLESPACE small",
+        "INSERT INTO readings SELECT '2026-01-01'::timestamptz + n * interval '1 minute', repeat('x', 500) "
+        "FROM generate_series(1, 10000) n",
+        attach(),
+    )
+    old = planned(session)
+    assert [(finding.check, finding.severity) for finding in old.findings if "disk" in finding.check] == [
+        ("disk", "note")
+    ]
+    session.run("CREATE TABLE filler (line text) TABLESPACE small")
+    fill = "INSERT INTO filler SELECT repeat('y', 1500) FROM generate_series(1, {rows})"
+    for rows in (1_000, 100, 5):
+        while not session.attempt(fill.format(rows=rows)).code:
+            pass
+    (finding,) = [finding for finding in planned(session).findings if finding.severity == "blocker"]
+    assert finding.check == "disk"
+    assert "splitting needs " in finding.seen
+    before = rows_and_sequences(session, READINGS)[0], chunks(session)
+    with (
+        connect.connection(session.database) as connection,
+        pytest.raises(BlockedError, match="before it stay") as full,
+    ):
+        cut_all(connection, old, old.cuts, NO_WAIT, lambda _: None)
+    assert "free some room" in full.value.mend
+    assert (rows_and_sequences(session, READINGS)[0], chunks(session)) == before
+    session.run("DROP TABLE filler")
+    assert split(session) == len(old.cuts)
+    assert rows_and_sequences(session, READINGS)[0] == before[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsmigrate.capability import REQUIREMENTS
+from tsmigrate.capability import ATTACHES_CLEANLY, REQUIREMENTS
 from tsmigrate.convert.blocks import do_block, expanded
 from tsmigrate.convert.in_place import HypertableRequest, asked
 from tsmigrate.plpgsql import tell
@@ -26,6 +26,9 @@ def attached(request: HypertableRequest, *, or_copied: bool = False) -> str:
         "also_remembered": "'attached', to_jsonb(held),",
         "attach_since": f"ARRAY{list(needed.since)}",
         "attach_needs": literal(str(needed)),
+        "tell_attached": tell(f"format('%s is attached: its rows stay where they are', {copying['table']})"),
+        "attaches_cleanly": f"ARRAY{list(ATTACHES_CLEANLY)}",
+        "tell_old": tell(_OLD, "WARNING"),
     }
     return do_block(
         "attach",
@@ -34,3 +37,9 @@ def attached(request: HypertableRequest, *, or_copied: bool = False) -> str:
         hypertable=f"{expanded('hypertable', **copying)};",
         tell_why=tell(f"format(E'%s is copied, not attached:\\n%s', {copying['table']}, copied_because)"),
     )
+
+
+_OLD = f"""\
+format('the chunk of %s keeps its own columns and constraints, since TimescaleDB is %s: one that is dropped from the \
+hypertable stays on the chunk. Update to {ATTACHES_CLEANLY} or later, which mends that, before you drop any',
+       table_name, array_to_string(facts.extension_version, '.'))"""

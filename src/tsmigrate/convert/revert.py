@@ -37,6 +37,7 @@ def plain_table(request: RevertRequest) -> str:
         hold=literal("tsmigrate_hold"),
         further_counts="''",
         further_counted="",
+        attached_name="attached",
         recall=undo.recall(request.key, "remembered"),
         tell_gone=tell(
             "format('%s is copied back: %s, which was attached, is no chunk of it any more', table_name, "

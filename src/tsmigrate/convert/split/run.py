@@ -80,6 +80,7 @@ def block(plan: Plan, cut: Cut, locking: Locking) -> str:
         interval="NULL" if plan.override is None else literal(plan.override),
         lock=lock(plan.table, "ACCESS EXCLUSIVE", locking, and_those=locked, only=True),
         rows_from="rows_from",
+        attached_name="chunk_name",
         further_counts="''",
         further_counted="",
     )

@@ -11,7 +11,6 @@ DECLARE
   facts record;
   extension_schema name;
   column_list text;
-  chunk_columns text;
   moving text;                -- conditions
   moved text;
   staying text;
@@ -60,18 +59,19 @@ BEGIN
 
   -- While the chunk is none, rows of its time make chunks of the interval. Their aggregates stay as they are.
   EXECUTE format('CALL %I.detach_chunk(%L::regclass)', extension_schema, chunk_name);
-  FOR statement IN SELECT format('DROP TRIGGER %I ON %s', tgname, chunk) FROM pg_trigger WHERE tgrelid = chunk AND NOT tgisinternal LOOP
+  FOR statement IN
+    SELECT format('DROP TRIGGER %I ON %s', tgname, chunk) FROM pg_trigger WHERE tgrelid = chunk AND NOT tgisinternal
+    UNION ALL
+    {{orphaned_columns}}
+  LOOP
     EXECUTE statement;
   END LOOP;
   PERFORM set_config(name, 'on', true) FROM pg_settings WHERE name = 'timescaledb.skip_cagg_invalidation'; -- since 2.28
   IF wanted_interval IS NOT NULL THEN
     EXECUTE format('SELECT %I.set_chunk_time_interval($1, $2::%s)', extension_schema, facts.interval_type) USING target, wanted_interval;
   END IF;
-  -- Before 2.29.1 a column that is dropped from the hypertable stays on a chunk that was attached.
-  SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) FILTER (WHERE attrelid = target),
-         string_agg(format('%I', attname), ', ' ORDER BY attnum) FILTER (WHERE attrelid = chunk)
-  INTO column_list, chunk_columns
-  FROM pg_attribute WHERE attrelid IN (target, chunk) AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+  SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) INTO column_list
+  FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
   PERFORM set_config('search_path', callers_path, true);
   EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s WHERE %s',
                  target, column_list, column_list, chunk_name, moving);
@@ -80,7 +80,7 @@ BEGIN
     EXECUTE format('CREATE TEMPORARY TABLE tsmigrate_stayed ON COMMIT DROP AS SELECT * FROM %s WHERE %s', chunk_name, staying);
     EXECUTE format('TRUNCATE %s', chunk_name);
     EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_temp.tsmigrate_stayed',
-                   chunk_name, chunk_columns, chunk_columns);
+                   chunk_name, column_list, column_list);
   ELSE
     EXECUTE format('DELETE FROM %s WHERE %s', chunk_name, moving);
   END IF;
