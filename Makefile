@@ -8,7 +8,7 @@ READY   = $(VENV)/.ready
 PYTEST  = $(BIN)/pytest $(if $(TSMIGRATE_TEST_URL),,-n 2)
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-slow rollback-test check format bench bench-convert docs truth-table constraints clean
+.PHONY: help demo test test-slow rollback-test check format bench bench-convert bench-split docs truth-table constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
@@ -46,6 +46,9 @@ bench: $(READY) ## the figures in docs/measurements.md
 
 bench-convert: $(READY) ## how long a conversion locks a table of 5 million rows, beside its limit; some minutes
 	$(BIN)/python benchmarks/convert.py $(BENCH)
+
+bench-split: $(READY) ## how long splitting an attached table takes and locks, beside split_chunk; Community only
+	$(BIN)/python benchmarks/split.py $(BENCH)
 
 docs: $(READY) ## the reference pages, generated from the code
 	$(BIN)/python docs/generate.py

@@ -41,6 +41,8 @@ class Edition(StrEnum):
 
 
 OLDEST_TIMESCALEDB = Version(2, 19)
+ATTACHES_CLEANLY = Version(2, 29, 1)
+"""Before it an attached chunk's columns and constraints stay when they are dropped from the hypertable."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ REQUIREMENTS: dict[str, Requirement] = {
         since=Version(2, 21), edition=Edition.COMMUNITY, instead="op.create_hypertable with method='copy'"
     ),
     "detach_chunk": Requirement(since=Version(2, 21), edition=Edition.COMMUNITY),
-    "split_chunk": Requirement(since=Version(2, 20), edition=Edition.COMMUNITY),
+    "split": Requirement(since=Version(2, 21), edition=Edition.COMMUNITY),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsmigrate.capability import REQUIREMENTS
+from tsmigrate.capability import ATTACHES_CLEANLY, REQUIREMENTS
 from tsmigrate.convert.blocks import expanded
 from tsmigrate.convert.partitioned import or_else
 from tsmigrate.convert.request import HypertableRequest, asked
@@ -31,6 +31,9 @@ def attached(request: HypertableRequest, *, or_copied: bool = False) -> str:
         "also_remembered": "'attached', to_jsonb(held),",
         "attach_since": f"ARRAY{list(needed.since)}",
         "attach_needs": literal(str(needed)),
+        "tell_attached": tell(f"format('%s is attached: its rows stay where they are', {copying['table']})"),
+        "attaches_cleanly": f"ARRAY{list(ATTACHES_CLEANLY)}",
+        "tell_old": tell(_OLD, "WARNING"),
     }
     plain = expanded(
         "attach",
@@ -40,3 +43,9 @@ def attached(request: HypertableRequest, *, or_copied: bool = False) -> str:
         tell_why=tell(f"format(E'%s is copied, not attached:\\n%s', {copying['table']}, copied_because)"),
     )
     return or_else(request, f"{plain};", attach=True, or_copied=or_copied)
+
+
+_OLD = f"""\
+format('the chunk of %s keeps its own columns and constraints, since TimescaleDB is %s: one that is dropped from the \
+hypertable stays on the chunk. Update to {ATTACHES_CLEANLY} or later, which mends that, before you drop any',
+       table_name, array_to_string(facts.extension_version, '.'))"""

@@ -42,6 +42,7 @@ def plain_table(request: RevertRequest) -> str:
         further_counted=", homeless",
         partitioned_table="target",
         look=undo.look(request.key, "remembered"),
+        attached_name="attached",
         recall=undo.recall(request.key, "remembered"),
         tell_gone=tell(
             "format('%s is copied back: %s, which was attached, is no chunk of it any more', table_name, "

@@ -99,4 +99,8 @@ BEGIN
   {{verify_attached}}
   {{give_back}}
   {{settings_back}}
+  {{tell_attached}}
+  IF facts.extension_version < {{attaches_cleanly}} THEN
+    {{tell_old}}
+  END IF;
 END;

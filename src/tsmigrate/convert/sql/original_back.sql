@@ -1,13 +1,15 @@
 -- The table that was attached, or waited aside with its partitions, comes back as it is: what it has not is said of it
 -- anew, and the rows of other chunks come to it. Its triggers, policies, and what only its place among chunks gave it, go
--- first.
+-- first; before them the columns that the hypertable has no more, with their constraints and indexes.
 IF partitioned IS NULL THEN
   EXECUTE format('CALL %I.detach_chunk(%L::regclass)', extension_schema, attached);
 ELSE
   {{chunks_become_partitions}}
 END IF;
 {{step_aside}}
-FOR statement IN
+FOREACH statement IN ARRAY ARRAY(
+  {{orphaned_columns}}
+  UNION ALL
   SELECT format('DROP TRIGGER %I ON %s', tgname, attached) FROM pg_trigger
   WHERE tgrelid = attached::regclass AND NOT tgisinternal
   UNION ALL
@@ -16,19 +18,19 @@ FOR statement IN
   SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) FROM pg_constraint
   WHERE contype = 'f' AND conparentid = 0 AND confrelid = attached::regclass
   UNION ALL
-  SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', attached, conname) FROM pg_constraint c
+  SELECT format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', attached, conname) FROM pg_constraint c
   WHERE conrelid = attached::regclass AND contype IN ('c', 'f', 'p', 'u', 'x')
     AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = target AND conname = c.conname
                                                 AND NOT conindid = ANY (unwanted_indexes))
     AND NOT (contype = 'f' AND confrelid = attached::regclass)
   UNION ALL
-  SELECT format('DROP INDEX %s', i.indexrelid::regclass)
+  SELECT format('DROP INDEX IF EXISTS %s', i.indexrelid::regclass)
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
   WHERE i.indrelid = attached::regclass
     AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid)
     AND NOT EXISTS (SELECT FROM pg_index JOIN pg_class r ON r.oid = indexrelid
                     WHERE indrelid = target AND r.relname = c.relname AND NOT indexrelid = ANY (unwanted_indexes))
-LOOP
+) LOOP
   EXECUTE statement;
 END LOOP;
 IF partitioned IS NULL THEN
