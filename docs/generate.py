@@ -16,7 +16,7 @@ from tsmigrate import schema
 from tsmigrate.capability import REQUIREMENTS, Edition
 from tsmigrate.convert.preflight import checks
 from tsmigrate.convert.preflight.check import Said
-from tsmigrate.doctor import environment, server
+from tsmigrate.doctor import environment, server, update
 from tsmigrate.lint import truth
 from tsmigrate.lint.rules.rule import rules
 from tsmigrate.lint.target import KNOWN
@@ -58,6 +58,7 @@ def doctor() -> str:
         f"| {check.__name__.replace('_', ' ')} | {(check.__doc__ or '').splitlines()[0]} |"
         for check in (*server.checks(), *environment.checks())
     ]
+    rows += [f"| {name} | {about} |" for name, about in update.CHECKS.items()]
     return "\n".join(["# What doctor checks", "", "| check | what it tells |", "| --- | --- |", *rows]) + "\n"
 
 

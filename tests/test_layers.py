@@ -21,6 +21,7 @@ LAYERS = [
     {"move"},
     {"convert", "policies", "lint", "write", "sync", "sandbox", "doctor", "init"},
     {"catalog", "schema"},
+    {"releases"},
     {"capability"},
     {"connect"},
     {"url"},

@@ -113,6 +113,7 @@ def test_what_a_downgrade_is_remembered_by_stays(proposed: Proposed, execute: Ex
         "CREATE SCHEMA tsmigrate", "CREATE TABLE tsmigrate.undo (revision text)", "CREATE SCHEMA tsmigrate_attached"
     )
     execute("CREATE TABLE tsmigrate_attached.tsmigrate_attached (at timestamptz)")
+    execute("CREATE SCHEMA tsmigrate_partitioned2", "CREATE TABLE tsmigrate_partitioned2.reading (at timestamptz)")
     assert proposed(MetaData(), include_schemas=True) == []
 
 

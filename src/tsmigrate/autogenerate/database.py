@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any
@@ -10,15 +10,15 @@ from weakref import WeakKeyDictionary
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import CommandError, PriorityDispatchResult
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, text
 
 from tsmigrate import capability, undo
 from tsmigrate.capability import Server
-from tsmigrate.catalog import interval
+from tsmigrate.catalog import chunks, interval
 from tsmigrate.catalog.interval import Length
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.catalog.timescale import Policy, SpanText, TimescaleObjects
-from tsmigrate.errors import TsmigrateError
+from tsmigrate.catalog.timescale import Hypertable, Policy, SpanText, TimescaleObjects
+from tsmigrate.errors import BlockedError, TsmigrateError
 from tsmigrate.ops import run
 from tsmigrate.ops.run import OnUnsupported
 from tsmigrate.sql import qualified
@@ -31,7 +31,21 @@ class Database:
 
     @cached_property
     def objects(self) -> TimescaleObjects:
+        timescale = self.server.timescale
+        if timescale.installed and not timescale.preloaded:  # the views would end the connection
+            raise BlockedError(
+                "what TimescaleDB has in this database cannot be read: the server does not preload timescaledb",
+                mend="add timescaledb to shared_preload_libraries and restart the server",
+            )
         return TimescaleObjects.of(self.connection)
+
+    @cached_property
+    def with_compressed_chunks(self) -> frozenset[Relation]:
+        return chunks.compressed_in(self.connection)
+
+    @cached_property
+    def chunks_elsewhere(self) -> frozenset[Relation]:
+        return chunks.elsewhere(self.connection)
 
     @cached_property
     def server(self) -> Server:
@@ -40,7 +54,16 @@ class Database:
     def relation(self, name: str, schema: str | None) -> Relation:
         """What a model's or a reflected name stands for here."""
         renamed = self.connection.get_execution_options().get("schema_translate_map") or {}
-        return Relation(renamed.get(schema, schema) or self.default_schema, name)
+        return Relation(renamed.get(schema, schema) or self._on_path.get(name, self.default_schema), name)
+
+    def hypertable(self, name: str, schema: str | None) -> Hypertable | None:
+        return self.objects.hypertables.get(self.relation(name, schema))
+
+    @cached_property
+    def _on_path(self) -> Mapping[str, str]:
+        """The schemas of tables that the search path finds further along, which reflection gives no schema either."""
+        found = self.connection.execute(text(_FURTHER_ALONG), {"default": self.default_schema})
+        return {row.name: row.schema for row in found}
 
     def schema_of(self, relation: Relation) -> str | None:
         """As Alembic and a revision name it."""
@@ -101,6 +124,12 @@ def altered_by_hand(policy: Policy) -> list[str]:
     """What the text of a revision cannot bring back."""
     return [f"Its job is {policy.peculiar}, which the downgrade does not bring back."] if policy.peculiar else []
 
+
+_FURTHER_ALONG = """
+SELECT c.relname AS name, n.nspname AS schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY (current_schemas(false)) AND n.nspname <> :default
+  AND c.relkind IN ('r', 'p', 'v') AND pg_table_is_visible(c.oid)
+"""
 
 Compare = Callable[..., PriorityDispatchResult]
 

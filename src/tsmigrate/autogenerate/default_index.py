@@ -8,8 +8,9 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import ClauseElement, Index, Table
 
-from tsmigrate.autogenerate import live, words
-from tsmigrate.autogenerate.live import Hypertable
+from tsmigrate.autogenerate import words
+from tsmigrate.autogenerate.database import database_of, told
+from tsmigrate.catalog.timescale import Hypertable
 
 # What of an index is about storage and building, and says nothing of what it finds.
 _NOT_ITS_DEFINITION = frozenset({"using", "with", "tablespace", "concurrently"})
@@ -21,6 +22,7 @@ def setup(plugin: Plugin) -> None:
     )
 
 
+@told
 def _keep(  # noqa: PLR0917 - as Alembic calls it
     context: AutogenContext,
     operations: ModifyTableOps,
@@ -33,8 +35,10 @@ def _keep(  # noqa: PLR0917 - as Alembic calls it
 
     A model that declares one like it by another name gets that: the one goes, the other comes.
     """
-    hypertable = live.of(context).hypertables.get((schema, table)) if in_database is not None else None
-    if hypertable is None or operations.is_empty():
+    if in_database is None or operations.is_empty():
+        return PriorityDispatchResult.CONTINUE
+    hypertable = database_of(context).hypertable(table, schema)
+    if hypertable is None:
         return PriorityDispatchResult.CONTINUE
     shapes = _shapes(hypertable)
     declared = {_shape(index) for index in in_model.indexes} if in_model is not None else set()

@@ -49,7 +49,7 @@ def _compare(  # noqa: PLR0917 - as Alembic calls it
     if model is not None and declared is not None:
         check(model)  # again: keys may have been added since the table was made
         database = database_of(context)
-        hypertable = None if found is None else database.objects.hypertables.get(database.relation(name, schema))
+        hypertable = None if found is None else database.hypertable(name, schema)
         operations.ops += _operations(database, name, schema, declared, hypertable, is_new=found is None)
     return PriorityDispatchResult.CONTINUE
 

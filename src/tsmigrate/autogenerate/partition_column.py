@@ -8,7 +8,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column
 
-from tsmigrate.autogenerate import live
+from tsmigrate.autogenerate.database import database_of, told
 
 
 def setup(plugin: Plugin) -> None:
@@ -17,6 +17,7 @@ def setup(plugin: Plugin) -> None:
     )
 
 
+@told
 def _keep_not_null(  # noqa: PLR0917 - as Alembic calls it
     context: AutogenContext,
     alter: AlterColumnOp,
@@ -29,8 +30,8 @@ def _keep_not_null(  # noqa: PLR0917 - as Alembic calls it
     """To drop it fails: "cannot drop not-null constraint from a time-partitioned column" (TS101)."""
     if in_database.nullable or not in_model.nullable:
         return PriorityDispatchResult.CONTINUE
-    hypertable = live.of(context).hypertables.get((schema, table))
-    if hypertable is None or column not in hypertable.time_columns:
+    hypertable = database_of(context).hypertable(table, schema)
+    if hypertable is None or column not in hypertable.range_columns:
         return PriorityDispatchResult.CONTINUE
     alter.existing_nullable = False  # what the comparison that is skipped would have noted
     return PriorityDispatchResult.STOP

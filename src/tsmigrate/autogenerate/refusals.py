@@ -23,8 +23,9 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import CommandError, DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Index
 
-from tsmigrate.autogenerate import live, words
-from tsmigrate.autogenerate.live import Hypertable, Live, TableName
+from tsmigrate.autogenerate import words
+from tsmigrate.autogenerate.database import Database, database_of
+from tsmigrate.catalog.timescale import Hypertable
 from tsmigrate.ops.alter_compressed import AlterCompressed
 from tsmigrate.ops.index_per_chunk import CreateIndexPerChunk
 from tsmigrate.ops.operation import Operation
@@ -78,17 +79,13 @@ class Subject:
     """The hypertable that an operation is about."""
 
     context: AutogenContext
-    live: Live
+    database: Database
     schema: str | None
     table: str
     hypertable: Hypertable
 
     def __str__(self) -> str:
         return f"hypertable {self.schema}.{self.table}" if self.schema else f"hypertable {self.table}"
-
-    @property
-    def key(self) -> TableName:
-        return self.schema, self.table
 
 
 def refuse(context: AutogenContext, operations: Iterable[MigrateOperation]) -> Iterator[Refusal]:
@@ -97,10 +94,10 @@ def refuse(context: AutogenContext, operations: Iterable[MigrateOperation]) -> I
         table = getattr(operation, "table_name", None)
         if not looks or table is None:
             continue
-        known, schema = live.of(context), getattr(operation, "schema", None)
-        hypertable = known.hypertables.get((schema, table))
+        database, schema = database_of(context), getattr(operation, "schema", None)
+        hypertable = database.hypertable(table, schema)
         if hypertable is not None:
-            subject = Subject(context, known, schema, table, hypertable)
+            subject = Subject(context, database, schema, table, hypertable)
             yield from filter(None, (look(subject, operation) for look in looks))
 
 
@@ -191,7 +188,9 @@ def _without_partition_column(subject: Subject, what: str, key: set[str]) -> Ref
 
 @look_at(AlterColumnOp)
 def type_under_compressed_chunks(subject: Subject, operation: AlterColumnOp) -> Refusal | None:
-    if operation.modify_type is None or subject.key not in subject.live.with_compressed_chunks:
+    if operation.modify_type is None:
+        return None
+    if subject.hypertable.relation not in subject.database.with_compressed_chunks:
         return None
     column = identifier(operation.column_name)
     using = operation.kw.get("postgresql_using")
@@ -211,7 +210,7 @@ def type_under_compressed_chunks(subject: Subject, operation: AlterColumnOp) -> 
 @look_at(AddColumnOp)
 def column_without_default_under_columnstore(subject: Subject, operation: AddColumnOp) -> Refusal | None:
     column = operation.column
-    if column.nullable or column.server_default is not None or not subject.hypertable.columnstore:
+    if column.nullable or column.server_default is not None or subject.hypertable.columnstore is None:
         return None
     return Refusal(
         f"{subject}: column {column.name} is new, NOT NULL and without a server default, and the columnstore is "

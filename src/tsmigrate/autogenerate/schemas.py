@@ -8,12 +8,12 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 
 from tsmigrate import undo
-from tsmigrate.autogenerate import live
+from tsmigrate.autogenerate.database import database_of, told
 from tsmigrate.catalog.tables import SET_ASIDE
 from tsmigrate.convert.attach import ATTACHED_SCHEMA
 
-INTERNAL_PREFIXES = ("_timescaledb_", ATTACHED_SCHEMA, SET_ASIDE)  # a number may follow on ours
-INTERNAL = frozenset({"timescaledb_information", "timescaledb_experimental", undo.SCHEMA})
+INTERNAL_PREFIXES = ("_timescaledb_", SET_ASIDE)
+INTERNAL = frozenset({"timescaledb_information", "timescaledb_experimental", undo.SCHEMA, ATTACHED_SCHEMA})
 
 
 def setup(plugin: Plugin) -> None:
@@ -33,13 +33,15 @@ def _discard_internal(
     return PriorityDispatchResult.CONTINUE
 
 
+@told
 def _keep_chunks(context: AutogenContext, operations: UpgradeOps, _schemas: set[str | None]) -> PriorityDispatchResult:
     """Chunks may lie in a schema of the team's (`associated_schema_name`, `attach_chunk`), beside its own tables."""
-    dropped = {(op.schema, op.table_name) for op in operations.ops if isinstance(op, DropTableOp)}
-    kept = live.of(context).chunks_elsewhere & dropped if dropped else frozenset()
-    operations.ops[:] = [
-        op
-        for op in operations.ops
-        if not (isinstance(op, DropTableOp | ModifyTableOps) and (op.schema, op.table_name) in kept)
-    ]
+    if any(isinstance(op, DropTableOp) for op in operations.ops):
+        database = database_of(context)
+        operations.ops[:] = [
+            op
+            for op in operations.ops
+            if not isinstance(op, DropTableOp | ModifyTableOps)
+            or database.relation(op.table_name, op.schema) not in database.chunks_elsewhere
+        ]
     return PriorityDispatchResult.CONTINUE

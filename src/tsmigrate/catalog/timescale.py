@@ -64,6 +64,8 @@ class Hypertable:
     columnstore_policy: Policy | None
     retention_policy: Policy | None
     beyond: tuple[str, ...] = ()  # what it has and declarations do not say
+    partition_columns: tuple[str, ...] = ()  # by dimension
+    range_columns: tuple[str, ...] = ()  # of them those that chunks are made by ranges of
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,16 @@ SELECT h.hypertable_schema AS schema, h.hypertable_name AS name, d.column_name::
        d.time_interval::text AS time_interval, d.integer_interval, d.integer_now_func AS integer_now,
        s.column_name::text AS hash_column, s.num_partitions,
        h.compression_enabled AS columnstore, c.segmentby::text[] AS segmentby, c.orderby::text[] AS orderby,
-       c.orderby_desc, c.orderby_nullsfirst, h.num_dimensions, h.tablespaces::text AS tablespaces
+       c.orderby_desc, c.orderby_nullsfirst, h.num_dimensions, h.tablespaces::text AS tablespaces,
+       p.partition_columns, p.range_columns
 FROM timescaledb_information.hypertables h
 JOIN timescaledb_information.dimensions d USING (hypertable_schema, hypertable_name)
+JOIN (
+  SELECT hypertable_schema, hypertable_name,
+         array_agg(column_name::text ORDER BY dimension_number) AS partition_columns,
+         array_agg(column_name::text ORDER BY dimension_number) FILTER (WHERE num_partitions IS NULL) AS range_columns
+  FROM timescaledb_information.dimensions GROUP BY 1, 2
+) AS p USING (hypertable_schema, hypertable_name)
 LEFT JOIN timescaledb_information.dimensions s
   ON (s.hypertable_schema, s.hypertable_name, s.dimension_number) = (h.hypertable_schema, h.hypertable_name, 2)
  AND s.num_partitions IS NOT NULL
@@ -189,6 +198,8 @@ def _hypertable(relation: Relation, row: Any, policies: _Policies) -> Hypertable
         columnstore_policy=policies.get((relation, COLUMNSTORE_POLICY)),
         retention_policy=policies.get((relation, RETENTION_POLICY)),
         beyond=tuple(_beyond(row)),
+        partition_columns=tuple(row.partition_columns),
+        range_columns=tuple(row.range_columns),
     )
 
 

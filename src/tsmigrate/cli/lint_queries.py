@@ -91,6 +91,7 @@ def lint_queries(
     from tsmigrate.lint.snippet import Judged
     from tsmigrate.lint.sources.walk import files
     from tsmigrate.lint.target import Target
+    from tsmigrate.lint.violation import Severity
 
     named = paths or [Path()]
     start = named[0] if named[0].is_dir() else named[0].parent
@@ -124,7 +125,7 @@ def lint_queries(
     if accepted := baseline or chosen.baseline:
         total.violations, report.in_baseline = baselines.without(accepted, total.violations)
     print(summary(report) if statistics else formats()[output](report), end="")
-    raise typer.Exit(report.exit_code(settings.severity(fail_on, "--fail-on") if fail_on else chosen.fail_on))
+    raise typer.Exit(report.exit_code(Severity(fail_on) if fail_on else chosen.fail_on))
 
 
 def _fix(total: Judged, *, write: bool) -> None:
@@ -180,4 +181,4 @@ def _rules(chosen: LintSettings, select: Sequence[str], ignore: Sequence[str]) -
             raise UsageError(f"no rule {one}", mend="tsmigrate explain-rule shows what there is: " + ", ".join(codes))
     kept = {code for code in codes if not wanted or any(code.startswith(one) for one in wanted)}
     kept -= {code for code in kept if any(code.startswith(one) for one in unwanted)}
-    return Rules(chosen.severity, frozenset(codes) - kept)
+    return Rules(chosen.severity, frozenset(codes) - kept, chosen.options)

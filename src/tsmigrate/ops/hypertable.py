@@ -48,6 +48,10 @@ class CreateHypertable(_Conversion):
     scans of its rows. `method="auto"` attaches where that is possible, and says why where it copies instead, for which
     it needs `migrate_data=True`. A table without rows is the same either way.
 
+    A natively partitioned table is taken too, and waits aside with its partitions for `revert_hypertable`. Its rows are
+    copied; with `"attach"` or `"auto"` partitions that hold a finite range of `column` become chunks as they are, and
+    why others are copied is told.
+
     Everything that would fail or lose something is refused before the first change, all reasons at once.
     """
 
@@ -114,6 +118,8 @@ class RevertHypertable(_Conversion):
 
     A table that was attached is detached: the same table comes back, and rows of other chunks move into it. Where its
     chunk is gone, or the table would differ from the hypertable, the rows are copied after all, and why is told.
+
+    A table that was partitioned comes back with its partitions. Rows that none of them holds are refused.
     """
 
     created: CreateHypertable | None = field(default=None, metadata=NOT_WRITTEN)

@@ -40,8 +40,8 @@ SELECT facts.is_time, facts.type, facts.time_is_finite AS finite, facts.time_as_
           AND m.amname = 'btree'
         ORDER BY x.relpages LIMIT 1) AS index
 FROM pg_class c CROSS JOIN LATERAL (
-  SELECT CASE WHEN bool_and(reltuples >= 0) THEN sum(reltuples) ELSE -1 END AS reltuples, sum(relpages) AS relpages,
-         sum(pg_relation_size(oid)) AS bytes
+  SELECT CASE WHEN bool_and(reltuples >= 0) THEN sum(reltuples)::float8 ELSE -1 END AS reltuples,
+         sum(relpages)::bigint AS relpages, sum(pg_relation_size(oid))::bigint AS bytes
   FROM pg_class
   WHERE oid = c.oid AND c.relkind = 'r' OR oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)
 ) AS storage

@@ -1,0 +1,174 @@
+"""The judgements put together: for each table a verdict, and a plan for those to convert. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from tsmigrate.advise.evidence import Evidence, ForeignKey, Table
+from tsmigrate.advise.judge import caches, columnstore, indexes, interval, keys, method, relatives
+from tsmigrate.advise.judge.caches import Cache
+from tsmigrate.advise.judge.columnstore import Columnstore
+from tsmigrate.advise.judge.growth import Growth, growth
+from tsmigrate.advise.judge.indexes import Redundant
+from tsmigrate.advise.judge.interval import Chunks, Interval
+from tsmigrate.advise.judge.method import Method
+from tsmigrate.advise.judge.reason import Reason
+from tsmigrate.advise.judge.relatives import Child, Fate
+from tsmigrate.advise.judge.time_columns import TimeColumn, time_columns
+from tsmigrate.advise.judge.verdict import LARGE_BYTES, LARGE_ROWS, Choice, Verdict, verdict
+from tsmigrate.advise.judge.words import bytes_, number
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a table would be converted."""
+
+    column: str
+    comes_from: str  # the parent's table, where the column is to be copied from it
+    interval: Interval
+    chunks: Chunks | None
+    keys: tuple[Reason, ...]
+    columnstore: Columnstore
+    retention: str  # a question
+    children: tuple[Child, ...]
+    foreign_keys: tuple[Fate, ...]
+    redundant: tuple[Redundant, ...]
+    caches: tuple[Cache, ...]
+    method: Method
+
+
+@dataclass(frozen=True)
+class Advice:
+    table: Table
+    columns: tuple[TimeColumn, ...]
+    growth: Growth | None
+    verdict: Verdict
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A table before all others are known."""
+
+    table: Table
+    columns: tuple[TimeColumn, ...]
+    column: str | None
+    growth: Growth | None
+    verdict: Verdict
+    parent: Table | None = None
+    added: str = ""  # the operation that gives it the parent's time
+
+
+def advise(evidence: Evidence, memory: int | None = None) -> list[Advice]:
+    """One for each table, in the order of the evidence. `memory`: of the machine, in bytes."""
+    judged = {oid: _judged(table, evidence) for oid, table in evidence.tables.items()}
+    _share_with_children(judged, evidence)
+    converted = {oid: each for oid, each in judged.items() if each.verdict.choice is Choice.CONVERT}
+    chosen = interval.interval([each.growth for each in converted.values()], evidence, memory)
+    return [
+        Advice(each.table, each.columns, each.growth, each.verdict, _plan(each, chosen, evidence, converted))
+        for each in judged.values()
+    ]
+
+
+def _judged(table: Table, evidence: Evidence) -> _Judged:
+    ranked = time_columns(table, evidence)
+    best = ranked[0] if ranked and not ranked[0].unfit else None
+    grown = growth(table, best.column, evidence.now) if best else None
+    return _Judged(table, ranked, best.name if best else None, grown, verdict(table, best, grown, evidence))
+
+
+def _share_with_children(judged: dict[int, _Judged], evidence: Evidence) -> None:
+    """A large table with a row for each of a converted one's is converted too, by its parent's time."""
+    reached = {oid for oid, each in judged.items() if each.verdict.choice is Choice.CONVERT}
+    while reached:
+        found = set()
+        for parent in reached:
+            for key in evidence.keys_to(judged[parent].table):
+                child = judged[key.child]
+                if child.parent is None and _follows(child, evidence, reached) is key:
+                    judged[key.child] = _following(child, key, judged[parent])
+                    found.add(key.child)
+        reached = found
+
+
+def _follows(child: _Judged, evidence: Evidence, converted: set[int]) -> ForeignKey | None:
+    table = child.table
+    large = (table.known_rows or 0) >= LARGE_ROWS or table.size >= LARGE_BYTES
+    if not large or table.kind != "r" or table.inherits or table.oid in evidence.hypertables:
+        return None
+    return relatives.parent_of(table, evidence, converted)
+
+
+def _following(child: _Judged, key: ForeignKey, parent: _Judged) -> _Judged:
+    assert parent.column is not None  # noqa: S101 - it is converted
+    table = child.table
+    added = relatives.how_to_share(key, table, parent.table, parent.column)
+    reasons = (
+        Reason(f"it holds {number(table.known_rows or 0)} rows in {bytes_(table.size)}", 1),
+        Reason(
+            f"its key is that of {parent.table.relation.name}, which is to be a hypertable: partitioned by the same "
+            f"time, a join of them stays in a chunk, and both are dropped together",
+            1,
+        ),
+    )
+    return replace(
+        child,
+        column=relatives.shared_name(table, parent.table, parent.column),
+        growth=_shared_growth(table, parent),
+        verdict=Verdict(Choice.CONVERT, reasons),
+        parent=parent.table,
+        added=added,
+    )
+
+
+def _shared_growth(table: Table, parent: _Judged) -> Growth | None:
+    """As the parent's, a row for a row."""
+    rows, of_parent = table.known_rows, parent.table.known_rows
+    if parent.growth is None or not rows or not of_parent:
+        return None
+    a_day = parent.growth.rows_a_day * rows / of_parent
+    return replace(
+        parent.growth,
+        rows_a_day=a_day,
+        bytes_a_day=a_day * table.size / rows,
+        index_bytes_a_day=a_day * table.index_bytes / rows,
+    )
+
+
+def _plan(judged: _Judged, chosen: Interval, evidence: Evidence, converted: Mapping[int, _Judged]) -> Plan | None:
+    if judged.table.oid not in converted or judged.column is None:
+        return None
+    table, column, grown = judged.table, judged.column, judged.growth
+    own = table.column(column)
+    fitting = interval.for_type(chosen, own.type if own else "")
+    made = interval.chunks(table, grown, fitting, evidence) if grown else None
+    to_widen = None if any(column in index.columns for index in table.indexes if index.primary) else column
+    return Plan(
+        column=column,
+        comes_from=judged.added,
+        interval=fitting,
+        chunks=made,
+        keys=keys.key_facts(table, column),
+        columnstore=columnstore.columnstore(table, column, fitting, made.rows_each if made else 0, evidence),
+        retention=_retention(table, grown),
+        children=relatives.children(table, column, evidence, converted),
+        foreign_keys=relatives.fates(table, column, evidence, converted),
+        redundant=indexes.redundant(table, to_widen),
+        caches=caches.caches(table, evidence),
+        method=method.method(table, column, evidence),
+    )
+
+
+def _retention(table: Table, grown: Growth | None) -> str:
+    """Only a question: nothing in a database says how long its rows are needed."""
+    held = (
+        f" A year of rows is {number(365 * grown.rows_a_day)} of them, {bytes_(365 * grown.bytes_a_day)}."
+        if grown and not grown.idle
+        else ""
+    )
+    return (
+        f"How long are rows of {table.relation.name} needed? Older chunks can then be dropped "
+        f"(op.add_retention_policy).{held} Without an answer, drop nothing."
+    )

@@ -1,0 +1,24 @@
+"""What becomes of the primary key."""
+
+from __future__ import annotations
+
+from tsmigrate.advise.evidence import Table
+from tsmigrate.advise.judge.reason import Reason
+from tsmigrate.advise.judge.words import listed
+
+
+def key_facts(table: Table, column: str) -> tuple[Reason, ...]:
+    primary = table.primary_key
+    if primary is None:
+        return (Reason("it has no primary key; nothing to widen"),)
+    names = [name or "" for name in primary.columns]
+    if column in names:
+        return (Reason(f"its primary key {primary.name} ({listed(names)}) holds {column} already"),)
+    return (
+        Reason(
+            f"its primary key {primary.name} ({listed(names)}) must become ({listed([*names, column])}): "
+            f"op.widen_primary_key. {listed(names)} alone is then no longer enforced to be unique, and ON CONFLICT "
+            f"({listed(names)}) fails",
+            -1,
+        ),
+    )

@@ -1,0 +1,96 @@
+"""The pre-flight of each table to convert: within a time limit, and never a scan without an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from sqlalchemy import Connection
+
+from tsmigrate.advise.advice import Advice, Plan
+from tsmigrate.advise.names import shown
+from tsmigrate.convert.preflight import Report, Request, examine
+from tsmigrate.errors import BlockedError
+from tsmigrate.finding import Finding, Severity
+from tsmigrate.sql import raw
+
+SECONDS = 5.0  # for all tables together, unless some were named
+A_STATEMENT = 2.0  # at most, for one that reads rows
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """Findings by table; those that every table has in common are the server's."""
+
+    server: tuple[Finding, ...]
+    of_table: Mapping[int, tuple[Finding, ...]]
+    left_out: tuple[Advice, ...]  # for want of time
+
+
+def obstacles(
+    connection: Connection,
+    advices: Sequence[Advice],
+    progress: Callable[[str], None],
+    *,
+    fast: bool = False,
+    limit: float | None = SECONDS,
+) -> Obstacles:
+    """The largest tables first. The connection must not be in a transaction: each table has its own."""
+    begun = monotonic()
+    found: dict[int, tuple[Finding, ...]] = {}
+    left_out = []
+    planned = [(advice, advice.plan) for advice in advices if advice.plan is not None]
+    for advice, plan in sorted(planned, key=lambda each: -each[0].table.size):
+        if limit is not None and monotonic() - begun > limit:
+            left_out.append(advice)
+            continue
+        progress(f"pre-flight of {shown(advice.table.relation)}")
+        found[advice.table.oid] = _findings(connection, advice, plan, fast)
+    common = _common(list(found.values()))
+    of_table = {oid: tuple(each for each in findings if each not in common) for oid, findings in found.items()}
+    return Obstacles(common, of_table, tuple(left_out))
+
+
+def _findings(connection: Connection, advice: Advice, plan: Plan, fast: bool) -> tuple[Finding, ...]:
+    if plan.comes_from:
+        return (
+            Finding(
+                "column to add",
+                Severity.NOTE,
+                f"{plan.column} is not there yet: the pre-flight comes after it",
+                mend=plan.comes_from,
+            ),
+        )
+    request = Request(advice.table.relation, plan.column, plan.interval.text, fast)
+    if fast:
+        return _examined(connection, request)
+    try:
+        return _examined(connection, request)
+    except BlockedError as stopped:
+        looked = _examined(connection, replace(request, fast=True))
+        told = Finding(
+            "rows not read",
+            Severity.NOTE,
+            f"its rows were not looked at: {stopped.message}",
+            why=f"a statement may take {A_STATEMENT:.0f} s here; what is said of rows is by statistics",
+            mend=f"tsmigrate preflight {advice.table.relation.name} --schema {advice.table.relation.schema} "
+            f"--time {plan.column} --interval '{plan.interval.text}'",
+        )
+        return (*looked, told)
+
+
+def _examined(connection: Connection, request: Request) -> tuple[Finding, ...]:
+    connection.rollback()
+    connection.execute(raw(f"SET LOCAL statement_timeout = {A_STATEMENT * 1000:.0f}"))
+    try:
+        report: Report = examine(connection, request)
+    finally:
+        connection.rollback()
+    return tuple(finding for finding in report.findings if finding.severity is not Severity.OK)
+
+
+def _common(all_findings: Sequence[tuple[Finding, ...]]) -> tuple[Finding, ...]:
+    if len(all_findings) < 2:
+        return ()
+    return tuple(finding for finding in all_findings[0] if all(finding in each for each in all_findings[1:]))

@@ -1,0 +1,1 @@
+"""What is shown of the advice: as text, as JSON, as a page."""

@@ -1,0 +1,130 @@
+"""`tsmigrate analyze`: which tables to convert, on what, and what stands in the way."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsmigrate.cli.options import Ini, Url, database
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tsmigrate.advise.evidence import Evidence, Table
+    from tsmigrate.advise.report.report import Report
+
+
+class AdviceFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(analyze)
+
+
+def analyze(
+    *,
+    schema: Annotated[
+        list[str] | None, typer.Option("--schema", help="Only tables of this schema; may be given again.")
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option("--table", help="Only this table, as the catalogs have its name; may be given again."),
+    ] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Read catalogs and statistics only, no rows.")] = False,
+    memory: Annotated[
+        str | None,
+        typer.Option("--memory", help="The server's memory, such as 64GB (default: its effective_cache_size)."),
+    ] = None,
+    output: Annotated[AdviceFormat, typer.Option("--format", help="How to report.")] = AdviceFormat.TEXT,
+    file: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.")] = None,
+    url: Url = None,
+    config: Ini = None,
+) -> None:
+    """Say which tables to convert to hypertables, on which column, and what that comes to.
+
+    Reads only: catalogs, statistics and pg_stat_statements; and, for the pre-flight of the tables to convert, rows by
+    an index or in a scan of 2 s at most. Exit code 0: nothing stands in the way; 1: the pre-flight found something, or
+    statistics are missing.
+    """
+    from tsmigrate import connect
+    from tsmigrate.advise import advice
+    from tsmigrate.advise.gather import gather
+    from tsmigrate.advise.obstacles import SECONDS, obstacles
+    from tsmigrate.advise.report.report import Report
+    from tsmigrate.cli.terminal import progress
+    from tsmigrate.finding import Severity
+
+    target = database(url, config)
+    given_memory = _bytes(memory)
+    with progress() as shown, connect.connection(target) as connection:
+        evidence = gather(connection, lambda step: shown(step, None))
+        wanted = {each.oid for each in _wanted(evidence, schema or (), table or ())}
+        advices = [each for each in advice.advise(evidence, given_memory) if each.table.oid in wanted]
+        found = obstacles(
+            connection, advices, lambda step: shown(step, None), fast=fast, limit=None if table else SECONDS
+        )
+    report = Report(str(target), evidence, advices, found)
+    _write(_shown(report, output), file)
+    serious = {Severity.BLOCKER, Severity.WARNING}
+    raise typer.Exit(1 if any(finding.severity in serious for finding in report.findings) else 0)
+
+
+def _wanted(evidence: Evidence, schemas: Sequence[str], names: Sequence[str]) -> list[Table]:
+    from tsmigrate.errors import UsageError
+
+    tables = list(evidence.tables.values())
+    for schema in schemas:
+        if not any(table.relation.schema == schema for table in tables):
+            raise UsageError(
+                f"there is no table in a schema {schema!r}", mend="names are case-sensitive, without quotes"
+            )
+    tables = [table for table in tables if not schemas or table.relation.schema in schemas]
+    if not names:
+        return tables
+    found: list[Table] = []
+    for name in names:
+        named = [
+            table for table in tables if name in (table.relation.name, f"{table.relation.schema}.{table.relation.name}")
+        ]
+        if not named:
+            raise UsageError(f"there is no table {name!r}", mend="names are case-sensitive, without quotes")
+        found += named
+    return found
+
+
+def _bytes(memory: str | None) -> int | None:
+    import re
+
+    from tsmigrate.errors import UsageError
+
+    if memory is None:
+        return None
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(MB|GB|TB)\s*", memory, re.IGNORECASE)
+    if found is None or not float(found[1]):
+        raise UsageError(f"{memory!r} is no size of memory", mend="write it as 64GB or 512MB")
+    return int(float(found[1]) * 1024 ** {"MB": 2, "GB": 3, "TB": 4}[found[2].upper()])
+
+
+def _shown(report: Report, output: AdviceFormat) -> str:
+    import json
+
+    from tsmigrate.advise.report.as_html import html
+    from tsmigrate.advise.report.as_json import as_json
+    from tsmigrate.advise.report.as_text import text
+
+    if output is AdviceFormat.JSON:
+        return json.dumps(as_json(report), indent=2) + "\n"
+    return html(report) if output is AdviceFormat.HTML else text(report)
+
+
+def _write(report: str, file: Path | None) -> None:
+    if file is None:
+        print(report, end="")
+    else:
+        file.write_text(report, encoding="utf-8")
