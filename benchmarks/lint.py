@@ -44,6 +44,7 @@ def main() -> None:
         for share, name in ((0.0, "none"), (1 / 3, "a third"), (1.0, "all")):
             sql(folder, f"{name} on hypertables", share, options.shapes, options)
         sql(folder, "a third, every statement different", 1 / 3, options.statements, options)
+        sql(folder, "all, every statement different", 1.0, options.statements, options)
         two_processes(folder, options)
         python(folder, options.runs)
         cold_start(folder, options.runs)
@@ -115,7 +116,9 @@ def two_processes(folder: Path, options: argparse.Namespace) -> None:
 
 
 def python(folder: Path, runs: int) -> None:
-    """The standard library, in which no query on a hypertable is, the same with one in each file, and only queries."""
+    """The standard library, in which no query on a hypertable is, the same with one in some and in each file, and a
+    file of nothing but functions with a query each.
+    """
     library = [path for path in sorted(Path(statistics.__file__).parent.glob("*.py")) if path.stat().st_size > 2000]
     lines = "".join(
         f"def load_{number}(connection, number):\n"
@@ -129,8 +132,10 @@ def python(folder: Path, runs: int) -> None:
     for number, path in enumerate(library):
         query = f'\n\nQUERY = "{shape(number, 1.0).replace("{}", "%s")}"\n'
         (mixed / path.name).write_text(path.read_text() + query)
+    some = [mixed / path.name if number % 10 == 0 else path for number, path in enumerate(library)]
     for name, files in (
         ("Python without queries", library),
+        ("Python, a query in every tenth file", some),
         ("Python, a query in each file", sorted(mixed.iterdir())),
         ("Python full of queries", [folder / "queries.py"]),
     ):
