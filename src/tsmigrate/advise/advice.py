@@ -80,17 +80,18 @@ def _judged(table: Table, evidence: Evidence) -> _Judged:
 
 
 def _share_with_children(judged: dict[int, _Judged], evidence: Evidence) -> None:
-    """A large table with a row for each of a converted one's is converted too, by its parent's time."""
-    reached = {oid for oid, each in judged.items() if each.verdict.choice is Choice.CONVERT}
-    while reached:
-        found = set()
-        for parent in reached:
-            for key in evidence.keys_to(judged[parent].table):
-                child = judged[key.child]
-                if child.parent is None and _follows(child, evidence, reached) is key:
-                    judged[key.child] = _following(child, key, judged[parent])
-                    found.add(key.child)
-        reached = found
+    """A large table with a row for each of another's goes the other's way, by the other's time."""
+    for choice in (Choice.CONVERT, Choice.CONSIDER):
+        reached = {oid for oid, each in judged.items() if each.verdict.choice is choice and each.column}
+        while reached:
+            found = set()
+            for parent in reached:
+                for key in evidence.keys_to(judged[parent].table):
+                    child = judged[key.child]
+                    if child.parent is None and _follows(child, evidence, reached) is key:
+                        judged[key.child] = _following(child, key, judged[parent])
+                        found.add(key.child)
+            reached = found
 
 
 def _follows(child: _Judged, evidence: Evidence, converted: set[int]) -> ForeignKey | None:
@@ -102,14 +103,16 @@ def _follows(child: _Judged, evidence: Evidence, converted: set[int]) -> Foreign
 
 
 def _following(child: _Judged, key: ForeignKey, parent: _Judged) -> _Judged:
-    assert parent.column is not None  # noqa: S101 - it is converted
+    assert parent.column is not None  # noqa: S101 - it is to be converted or considered
     table = child.table
     added = relatives.how_to_share(key, table, parent.table, parent.column)
+    choice, name = parent.verdict.choice, parent.table.relation.name
+    becomes = "which is to be a hypertable" if choice is Choice.CONVERT else "and if that becomes a hypertable"
     reasons = (
         Reason(f"it holds {number(table.known_rows or 0)} rows in {bytes_(table.size)}", 1),
         Reason(
-            f"its key is that of {parent.table.relation.name}, which is to be a hypertable: partitioned by the same "
-            f"time, a join of them stays in a chunk, and both are dropped together",
+            f"its key is that of {name}, {becomes}: partitioned by the same time, a join of them stays in a chunk, and "
+            "both can be dropped together",
             1,
         ),
     )
@@ -117,7 +120,7 @@ def _following(child: _Judged, key: ForeignKey, parent: _Judged) -> _Judged:
         child,
         column=relatives.shared_name(table, parent.table, parent.column),
         growth=_shared_growth(table, parent),
-        verdict=Verdict(Choice.CONVERT, reasons),
+        verdict=Verdict(choice, reasons),
         parent=parent.table,
         added=added,
     )
@@ -144,6 +147,7 @@ def _plan(judged: _Judged, chosen: Interval, evidence: Evidence, converted: Mapp
     own = table.column(column)
     fitting = interval.for_type(chosen, own.type if own else "")
     made = interval.chunks(table, grown, fitting, evidence) if grown else None
+    columns = {oid: each.column or "" for oid, each in converted.items()}
     to_widen = None if any(column in index.columns for index in table.indexes if index.primary) else column
     return Plan(
         column=column,
@@ -151,10 +155,10 @@ def _plan(judged: _Judged, chosen: Interval, evidence: Evidence, converted: Mapp
         interval=fitting,
         chunks=made,
         keys=keys.key_facts(table, column),
-        columnstore=columnstore.columnstore(table, column, fitting, made.rows_each if made else 0, evidence),
+        columnstore=columnstore.columnstore(table, column, made.rows_each if made else 0, evidence),
         retention=_retention(table, grown),
-        children=relatives.children(table, column, evidence, converted),
-        foreign_keys=relatives.fates(table, column, evidence, converted),
+        children=relatives.children(table, column, evidence, columns),
+        foreign_keys=relatives.fates(table, column, evidence, columns),
         redundant=indexes.redundant(table, to_widen),
         caches=caches.caches(table, evidence),
         method=method.method(table, column, evidence),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tsmigrate.advise.evidence import Column, Evidence, Kind, Table
-from tsmigrate.advise.judge.interval import Interval
 from tsmigrate.advise.judge.reason import Reason
-from tsmigrate.advise.judge.words import DAY, number
+from tsmigrate.advise.judge.words import number
 
 ENOUGH = 100  # rows of a value in a chunk: batches of fewer rows compress badly
 FULL_BATCH = 1_000
-_USUAL_AGE = 7 * DAY
+AFTER = "7 days"  # since the end of the chunk
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Columnstore:
     refused: str  # why there can be none; empty: there can
 
 
-def columnstore(table: Table, column: str, chosen: Interval, rows_a_chunk: float, evidence: Evidence) -> Columnstore:
+def columnstore(table: Table, column: str, rows_a_chunk: float, evidence: Evidence) -> Columnstore:
     refused = _refused(table)
     if refused:
         return Columnstore((), (), "", (), refused)
@@ -33,12 +32,13 @@ def columnstore(table: Table, column: str, chosen: Interval, rows_a_chunk: float
         reasons.append(
             Reason(f"ordered by {', '.join(keys)} after the time, so that a lookup by key opens few batches")
         )
-    after = max(chosen.seconds, _USUAL_AGE)
-    age = f"{after // DAY} days"
     reasons.append(
-        Reason(f"after {age}, when no insert meets the chunk any more; later if rows are updated for longer")
+        Reason(
+            f"a chunk goes there {AFTER} after its end; take longer if rows are inserted or updated when they are "
+            "older: statistics do not tell"
+        )
     )
-    return Columnstore((segment,) if segment else (), (f"{column} DESC", *keys), age, tuple(reasons), "")
+    return Columnstore((segment,) if segment else (), (f"{column} DESC", *keys), AFTER, tuple(reasons), "")
 
 
 def _refused(table: Table) -> str:
@@ -60,7 +60,9 @@ def _key_columns(table: Table, column: str, segment: str) -> list[str]:
 
 def _segment(table: Table, column: str, rows_a_chunk: float, evidence: Evidence) -> tuple[str, list[Reason]]:
     """The commonest filter that is not unique to a few rows."""
-    seen = [(each, _asked(table, each, evidence)) for each in table.columns if each.name != column]
+    alone = {index.columns for index in table.indexes if index.unique}  # a row of each value
+    others = [each for each in table.columns if each.name != column and (each.name,) not in alone]
+    seen = [(each, _asked(table, each, evidence)) for each in others]
     wanted = sorted(((each, times) for each, times in seen if times > (0, 0)), key=lambda one: one[1], reverse=True)
     passed: list[str] = []
     for each, (calls, led) in wanted:
@@ -71,7 +73,13 @@ def _segment(table: Table, column: str, rows_a_chunk: float, evidence: Evidence)
         if rows < ENOUGH:
             passed.append(f"{each.name} has {number(values)} values, {number(rows)} rows of each in a chunk")
             continue
-        filtered = f"{number(calls)} calls filter by it" if calls else f"{number(led)} index leads with it"
+        filtered = (
+            f"{number(calls)} calls filter by it"
+            if calls
+            else "an index begins with it"
+            if led == 1
+            else f"{led} indexes begin with it"
+        )
         said = (
             f"segmented by {each.name}: {filtered}, and a chunk holds about {number(rows)} rows of each of its "
             f"{number(values)} values"

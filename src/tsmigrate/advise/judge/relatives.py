@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from tsmigrate.advise.evidence import Evidence, ForeignKey, Table
@@ -30,7 +30,7 @@ class Fate:
     text: str
 
 
-def parent_of(table: Table, evidence: Evidence, converted: Collection[int]) -> ForeignKey | None:
+def parent_of(table: Table, evidence: Evidence, converted: Container[int]) -> ForeignKey | None:
     """The key to a table that is converted, where the table has one row for each of its rows."""
     primary = table.primary_key
     for key in evidence.keys_of(table):
@@ -44,16 +44,21 @@ def shared_name(table: Table, parent: Table, column: str) -> str:
     return column if table.column(column) is None else f"{parent.relation.name}_{column}"
 
 
-def how_to_share(key: ForeignKey, table: Table, parent: Table, column: str) -> str:
+def how_to_share(key: ForeignKey, table: Table, parent: Table, column: str, own_time: str = "") -> str:
+    """`own_time`: what rows get that have no parent."""
+    # The column will be NOT NULL, and a row without a parent has no time to copy.
+    missing = any(column_ is not None and not column_.required for column_ in map(table.column, key.columns))
+    orphans = f', orphans="{own_time or "…"}"' if missing else ""
     references = ", ".join(f'"{own}": "{theirs}"' for own, theirs in zip(key.columns, key.parent_columns, strict=True))
     return (
         f'op.add_partition_column("{table.relation.name}", "{shared_name(table, parent, column)}", '
         f'parent="{parent.relation.name}", parent_column="{column}", references={{{references}}}, '
-        f'schema="{table.relation.schema}")'
+        f'schema="{table.relation.schema}"{orphans})'
     )
 
 
-def children(table: Table, column: str, evidence: Evidence, converted: Collection[int]) -> tuple[Child, ...]:
+def children(table: Table, column: str, evidence: Evidence, converted: Mapping[int, str]) -> tuple[Child, ...]:
+    """`converted`: the tables to convert, with the partition column of each."""
     found = []
     for key in evidence.keys_to(table):
         child = evidence.tables[key.child]
@@ -64,10 +69,11 @@ def children(table: Table, column: str, evidence: Evidence, converted: Collectio
     return tuple(found)
 
 
-def _shared(key: ForeignKey, column: str, evidence: Evidence, converted: Collection[int]) -> str:
+def _shared(key: ForeignKey, column: str, evidence: Evidence, converted: Mapping[int, str]) -> str:
     child, parent = evidence.tables[key.child], evidence.tables[key.parent]
-    way = how_to_share(key, child, parent, column)
+    way = how_to_share(key, child, parent, column, converted.get(child.oid, ""))
     if child.oid in converted and parent_of(child, evidence, converted) is key:
+        way = how_to_share(key, child, parent, column)
         return f"has a row for each of its rows, and is partitioned by the same time, copied with {way}"
     if child.oid in converted:
         return (
@@ -75,8 +81,8 @@ def _shared(key: ForeignKey, column: str, evidence: Evidence, converted: Collect
             f"chunk unless it holds {parent.relation.name}'s {column} too: {way}"
         )
     return (
-        f"stays a plain table; from it, a row of {parent.relation.name} is found in every chunk or by its time, which "
-        f"it can hold: {way}"
+        f"stays a plain table; from it, a row of {parent.relation.name} is looked for in every chunk unless it holds "
+        f"the time too. It gets that with op.widen_foreign_key, or, where the key is dropped, with {way}"
     )
 
 
@@ -103,7 +109,7 @@ def _by_name(table: Table, column: str, evidence: Evidence) -> Iterator[tuple[Ta
             )
 
 
-def fates(table: Table, column: str, evidence: Evidence, converted: Collection[int]) -> tuple[Fate, ...]:
+def fates(table: Table, column: str, evidence: Evidence, converted: Mapping[int, str]) -> tuple[Fate, ...]:
     """Of the keys that point at the table, and of its own."""
     inbound = [_inbound(key, table, column, evidence, converted) for key in evidence.keys_to(table)]
     outbound = [
@@ -112,7 +118,7 @@ def fates(table: Table, column: str, evidence: Evidence, converted: Collection[i
     return (*inbound, *outbound)
 
 
-def _inbound(key: ForeignKey, parent: Table, column: str, evidence: Evidence, converted: Collection[int]) -> Fate:
+def _inbound(key: ForeignKey, parent: Table, column: str, evidence: Evidence, converted: Mapping[int, str]) -> Fate:
     child = evidence.tables[key.child]
     dropping = f'op.drop_foreign_key_to("{parent.relation.name}", schema="{parent.relation.schema}")'
 
@@ -135,11 +141,11 @@ def _inbound(key: ForeignKey, parent: Table, column: str, evidence: Evidence, co
     )
 
 
-def _outbound(key: ForeignKey, child: Table, evidence: Evidence, converted: Collection[int]) -> Fate:
+def _outbound(key: ForeignKey, child: Table, evidence: Evidence, converted: Mapping[int, str]) -> Fate:
     parent = evidence.tables[key.parent]
     if parent.oid in converted or parent.oid in evidence.hypertables:
         dropping = f'op.drop_foreign_key_to("{parent.relation.name}", schema="{parent.relation.schema}")'
         text = f"a hypertable cannot refer to a hypertable: {dropping}"
         return Fate(key.name, child.relation, parent.relation, "drop", text)
-    text = f"it stays; whenever chunks are dropped, {shown(parent.relation)} is locked exclusively for a moment"
+    text = f"whenever chunks are dropped, {shown(parent.relation)} is locked exclusively for a moment"
     return Fate(key.name, child.relation, parent.relation, "keep", text)

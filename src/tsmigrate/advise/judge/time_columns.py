@@ -83,22 +83,25 @@ def _reasons(table: Table, column: Column, evidence: Evidence) -> Iterator[Reaso
 
 
 def _indexes(table: Table, column: Column) -> Iterator[Reason]:
-    led, second = [], []
-    for index in table.indexes:
-        if index.method != "btree" or not index.valid:
-            continue
-        if index.columns[0] == column.name:
-            led.append(index.name + (" (partial)" if index.condition else ""))
-        elif column.name in index.columns:
-            second.append(index.name)
-    if led:
-        yield Reason(f"it leads the index{'es' if len(led) > 1 else ''} {listed(led)}", 3)
+    btrees = [index for index in table.indexes if index.method == "btree" and index.valid]
+    led = [index for index in btrees if index.columns[0] == column.name]
+    second = [index for index in btrees if column.name in index.columns[1:] and index not in led]
+    whole = [index.name for index in led if not index.condition]
+    partial = [index.name for index in led if index.condition]
+    if whole:
+        yield Reason(f"it leads the {_indexes_called(whole)}", 3)
+    if partial:
+        yield Reason(f"it leads the partial {_indexes_called(partial)}", 1)
     if second:
-        yield Reason(f"it follows other columns in the index{'es' if len(second) > 1 else ''} {listed(second)}", 2)
+        yield Reason(f"it follows other columns in the {_indexes_called([index.name for index in second])}", 2)
     if not led and not second:
         yield Reason("no index holds it", -1)
     if table.primary_key and column.name in table.primary_key.columns:
         yield Reason("it is in the primary key", 2)
+
+
+def _indexes_called(names: list[str]) -> str:
+    return f"index{'es' if len(names) > 1 else ''} {listed(names)}"
 
 
 def _statements(table: Table, column: Column, evidence: Evidence) -> Iterator[Reason]:

@@ -30,7 +30,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from wrapped(f"{report.database}: {described(report.evidence.server)}")
     found = {choice: report.chosen(choice) for choice in Choice}
     yield from wrapped(
-        f"{number(len(report.advices))} tables: "
+        f"{number(len(report.advices))} table{'' if len(report.advices) == 1 else 's'}: "
         + ", ".join(f"{number(len(advices))} to {choice}" for choice, advices in found.items())
     )
     for finding in (*remarks(report), *report.obstacles.server):

@@ -47,6 +47,14 @@ def _remarks(report: Report) -> Iterator[Finding]:
     if not tables:
         mend = "name another database or schema" if evidence.tables else "name another database"
         yield Finding("tables", Severity.NOTE, "there are no tables of yours here", mend=mend)
+    timescale = evidence.server.timescale
+    if timescale.installed and not timescale.preloaded:
+        yield Finding(
+            "preload",
+            Severity.WARNING,
+            "TimescaleDB is in this database and not preloaded: hypertables look like empty tables",
+            mend="add timescaledb to shared_preload_libraries and restart the server",
+        )
     if evidence.no_statements and tables:
         yield Finding(
             "statements",
