@@ -8,7 +8,7 @@ READY   = $(VENV)/.ready
 PYTEST  = $(BIN)/pytest $(if $(TSMIGRATE_TEST_URL),,-n 2)
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-slow rollback-test check format bench bench-convert docs truth-table constraints clean
+.PHONY: help demo test test-slow rollback-test check format bench bench-convert bench-split docs truth-table constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
@@ -42,9 +42,13 @@ format: $(READY) ## format and mend what ruff can
 bench: $(READY) ## the figures in docs/measurements.md
 	$(BIN)/python benchmarks/sandbox.py
 	$(BIN)/python benchmarks/lint.py
+	$(BIN)/python benchmarks/autogenerate.py --plain
 
 bench-convert: $(READY) ## how long a conversion locks a table of 5 million rows, beside its limit; some minutes
 	$(BIN)/python benchmarks/convert.py $(BENCH)
+
+bench-split: $(READY) ## how long splitting an attached table takes and locks, beside split_chunk; Community only
+	$(BIN)/python benchmarks/split.py $(BENCH)
 
 docs: $(READY) ## the reference pages, generated from the code
 	$(BIN)/python docs/generate.py

@@ -1,9 +1,11 @@
 """How long a table is locked by its conversion and by the way back, beside TimescaleDB's own call and the limit.
 
 Usage: python benchmarks/convert.py [--rows 5000000] [--key uuid] [--order random] [--interval '7 days'] [--runs 1]
-                                    [--edition community] [--json FILE]
+                                    [--their-runs 1] [--edition community] [--json FILE]
 The table has a key and three more indexes. The limit is what any conversion must do at least: CREATE TABLE AS and the
-same indexes on the copy. Each run makes all of them, on a sandbox of its own; medians of the runs are printed.
+same indexes on the copy. Where the server can attach, that is measured too, beside one scan of all rows' time, and
+apart from it the key that is built beforehand, which locks nothing. Each run makes all of them, on a sandbox of its
+own. Printed are medians of the runs, and of ratios within a run, with the goal that each is to reach.
 """
 
 from __future__ import annotations
@@ -19,13 +21,17 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
 from tsmigrate import sandbox
-from tsmigrate.capability import Edition
-from tsmigrate.convert.in_place import HypertableRequest, hypertable
+from tsmigrate.capability import REQUIREMENTS, Edition, Version
+from tsmigrate.convert.attach import attached
+from tsmigrate.convert.in_place import hypertable
+from tsmigrate.convert.request import HypertableRequest
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.sandbox import engines, places
 from tsmigrate.sql import literal
@@ -57,6 +63,48 @@ LIMIT, THEIRS, OURS, UNCHECKED, REVERT = (
     "  without checksums",
     "tsmigrate, the way back",
 )
+SCAN, KEY, ATTACH, DETACH = (
+    "a scan of all rows' time",
+    "the key, built beforehand (no lock)",
+    "tsmigrate, attached (locks as long)",
+    "  the way back from that",
+)
+ORDER = (LIMIT, THEIRS, OURS, UNCHECKED, REVERT, SCAN, KEY, ATTACH, DETACH)
+SCANNED = """
+SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off;
+SELECT count(ts) FROM readings
+"""
+KEY_AWAY = "ALTER TABLE readings DROP CONSTRAINT readings_pkey"
+BUILD_KEY = (
+    "CREATE UNIQUE INDEX CONCURRENTLY readings_key ON readings (id, ts)",
+    "ALTER TABLE readings ADD CONSTRAINT readings_pkey PRIMARY KEY USING INDEX readings_key",
+)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What one duration is to be, in times of another."""
+
+    of: str
+    times: str
+    least: float | None = None
+    most: float | None = None
+
+    def reached(self, ratio: float) -> bool:
+        return (self.least is None or ratio >= self.least) and (self.most is None or ratio <= self.most)
+
+    def __str__(self) -> str:
+        bound = f"at least {self.least:g}" if self.least else f"at most {self.most:g}"
+        return f"{self.of.strip()} / {self.times}: {bound}"
+
+
+GOALS = (
+    Goal(OURS, LIMIT, most=1.5),
+    Goal(UNCHECKED, LIMIT, most=1.25),
+    Goal(REVERT, LIMIT, most=2),
+    Goal(ATTACH, SCAN, most=2),
+)
+RANDOM_UUID = Goal(THEIRS, OURS, least=5)  # where rows reach all chunks in turn, and a wide key is random too
 Seconds = dict[str, list[float]]
 
 
@@ -67,6 +115,7 @@ def main() -> None:
     parser.add_argument("--order", choices=ORDERS, default="random")
     parser.add_argument("--interval", default="7 days")
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--their-runs", type=int, help="of TimescaleDB's slow call (default: as many)")
     parser.add_argument("--edition", choices=[str(edition) for edition in Edition], help="default: all found")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -75,6 +124,8 @@ def main() -> None:
     for edition in editions:
         with server(edition) as (url, versions):
             seconds = measure(url, options)
+            if can_attach(url):
+                seconds |= measure_attaching(url, options)
         reports.append(report(options, versions, seconds))
         show(reports[-1])
     if options.json:
@@ -103,7 +154,7 @@ def measure(url: str, options: argparse.Namespace) -> Seconds:
     )
     seconds: Seconds = defaultdict(list)
     run(url, "CREATE EXTENSION IF NOT EXISTS timescaledb")
-    for _ in range(options.runs):
+    for number in range(options.runs):
         with table(url, options):
             limit = "CREATE TABLE copy AS SELECT * FROM readings;" + INDEXES.format(table="copy")
             seconds[LIMIT].append(timed(url, limit))
@@ -111,8 +162,35 @@ def measure(url: str, options: argparse.Namespace) -> Seconds:
             seconds[OURS].append(timed(url, hypertable(request)))
             seconds[REVERT].append(timed(url, plain_table(RevertRequest(request.table, request.key))))
             seconds[UNCHECKED].append(timed(url, hypertable(request, rows=NO_CHECKSUMS)))
+        if options.their_runs is None or number < options.their_runs:
+            with table(url, options):
+                seconds[THEIRS].append(timed(url, theirs))
+    return seconds
+
+
+def can_attach(url: str) -> bool:
+    needed = REQUIREMENTS["attach_chunk"]
+    with connection(url) as connected, connected.cursor() as cursor:
+        cursor.execute(
+            "SELECT extversion, _timescaledb_functions.tsl_loaded() FROM pg_extension WHERE extname = 'timescaledb'"
+        )
+        version, community = cursor.fetchone() or ("0.0", False)
+    return bool(community) and Version.parse(version) >= needed.since
+
+
+def measure_attaching(url: str, options: argparse.Namespace) -> Seconds:
+    request = HypertableRequest("readings", "ts", options.interval, Key("bench", "convert", "readings"), True)
+    seconds: Seconds = defaultdict(list)
+    for _ in range(options.runs):
         with table(url, options):
-            seconds[THEIRS].append(timed(url, theirs))
+            run(url, KEY_AWAY)
+            begin = time.perf_counter()
+            run(url, *BUILD_KEY)
+            seconds[KEY].append(time.perf_counter() - begin)
+            run(url, SCANNED)  # once for the cache, for both alike
+            seconds[SCAN].append(timed(url, SCANNED))
+            seconds[ATTACH].append(timed(url, attached(request)))
+            seconds[DETACH].append(timed(url, plain_table(RevertRequest(request.table, request.key))))
     return seconds
 
 
@@ -152,28 +230,33 @@ def connection(url: str) -> Iterator[psycopg2.extensions.connection]:
 
 
 def report(options: argparse.Namespace, versions: str, seconds: Seconds) -> dict[str, object]:
-    def ratio(a: str, b: str) -> float:
-        return round(statistics.median(x / y for x, y in zip(seconds[a], seconds[b], strict=True)), 2)
-
+    goals = [*GOALS, RANDOM_UUID] if (options.key, options.order) == ("uuid", "random") else GOALS
+    ratios = {goal: ratio(seconds, goal.of, goal.times) for goal in goals if goal.of in seconds}
     return {
         "server": versions,
         "table": f"{options.rows} rows, {options.key} key, {options.order} order, chunks of {options.interval}",
         "runs": options.runs,
-        "seconds": {name.strip(): round(statistics.median(values), 2) for name, values in seconds.items()},
-        "times the limit": {name.strip(): ratio(name, LIMIT) for name in (THEIRS, OURS, UNCHECKED, REVERT)},
-        "TimescaleDB by ours": ratio(THEIRS, OURS),
+        "seconds": {name: round(statistics.median(values), 2) for name, values in seconds.items()},
+        "times the limit": {
+            name: ratio(seconds, name, LIMIT) for name in (THEIRS, OURS, UNCHECKED, REVERT) if name in seconds
+        },
+        "goals": [{"goal": str(goal), "is": found, "reached": goal.reached(found)} for goal, found in ratios.items()],
         "client MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
 
 
-def show(found: dict[str, object]) -> None:
-    seconds, ratios = found["seconds"], found["times the limit"]
-    assert isinstance(seconds, dict) and isinstance(ratios, dict)
+def ratio(seconds: Seconds, a: str, b: str) -> float:
+    """The median over the runs that measured both."""
+    return round(statistics.median(x / y for x, y in zip(seconds[a], seconds[b], strict=False)), 2)
+
+
+def show(found: dict[str, Any]) -> None:
     print(f"{found['server']}: {found['table']}; median of {found['runs']}")
-    for name in (LIMIT, THEIRS, OURS, UNCHECKED, REVERT):
-        times = f"{ratios[name.strip()]:6.2f} times" if name.strip() in ratios else ""
-        print(f"  {name:38} {seconds[name.strip()]:7.2f} s {times}")
-    print(f"  TimescaleDB's call takes {found['TimescaleDB by ours']} times as long as ours")
+    for name in (name for name in ORDER if name in found["seconds"]):
+        times = f"{found['times the limit'][name]:6.2f} times" if name in found["times the limit"] else ""
+        print(f"  {name:38} {found['seconds'][name]:7.2f} s {times}")
+    for goal in found["goals"]:
+        print(f"  {'reached' if goal['reached'] else 'not reached':11} {goal['is']:6.2f}  {goal['goal']}")
     print(f"  client's peak memory {found['client MB']} MB", flush=True)
 
 

@@ -12,10 +12,11 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+from tsmigrate import schema
 from tsmigrate.capability import REQUIREMENTS, Edition
 from tsmigrate.convert.preflight import checks
 from tsmigrate.convert.preflight.check import Said
-from tsmigrate.doctor import environment, server
+from tsmigrate.doctor import environment, server, update
 from tsmigrate.lint import truth
 from tsmigrate.lint.rules.rule import rules
 from tsmigrate.lint.target import KNOWN
@@ -57,6 +58,7 @@ def doctor() -> str:
         f"| {check.__name__.replace('_', ' ')} | {(check.__doc__ or '').splitlines()[0]} |"
         for check in (*server.checks(), *environment.checks())
     ]
+    rows += [f"| {name} | {about} |" for name, about in update.CHECKS.items()]
     return "\n".join(["# What doctor checks", "", "| check | what it tells |", "| --- | --- |", *rows]) + "\n"
 
 
@@ -110,6 +112,21 @@ def registered() -> dict[str, type[Operation]]:
     return found
 
 
+def declarations() -> str:
+    """What a model may declare, from each class's docstring."""
+    lines = [
+        "# Declarations",
+        "",
+        "What `tsmigrate.schema` holds for models; see [autogenerate](../autogenerate.md).",
+        "",
+    ]
+    for name in schema.__all__:
+        declared = getattr(schema, name)
+        shown = str(inspect.signature(declared).replace(return_annotation=inspect.Signature.empty)).replace("'", "")
+        lines += [f"## `{name}{shown}`", "", inspect.getdoc(declared) or "", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
 def lint_rules() -> str:
     """Each rule's page, from its docstring."""
     lines = [
@@ -155,6 +172,7 @@ PAGES = {
     "lint-truth.md": lint_truth,
     "lint-rules.md": lint_rules,
     "operations.md": operations,
+    "declarations.md": declarations,
     "commands.md": commands,
     "requirements.md": requirements,
     "doctor.md": doctor,

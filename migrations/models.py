@@ -1,6 +1,6 @@
 """The switchboard's tables as they are at head, for `alembic check` and autogenerate.
 
-Constraints that autogenerate does not compare (CHECK), and what it does not know (hypertables), stand in the revisions.
+Constraints that autogenerate does not compare (CHECK), triggers and functions stand in the revisions.
 """
 
 from __future__ import annotations
@@ -8,12 +8,16 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from tsmigrate.schema import Columnstore, ContinuousAggregate, Hypertable, Refresh, Retention, timescale
+
 SCHEMA = "sms"
 MOMENT = sa.DateTime(timezone=True)
 STAGES = ("queued", "processing", "awaiting_number", "sending", "sent", "failed")
 STATUSES = ("queued", "sending", "sent", "delivered", "sending_failed", "delivery_failed", "delivery_unconfirmed")
 STAGE = postgresql.ENUM(*STAGES, name="message_stage", schema=SCHEMA)
 STATUS = postgresql.ENUM(*STATUSES, name="telco_status", schema=SCHEMA)
+
+KEPT = Retention("3 months")
 
 metadata = sa.MetaData(schema=SCHEMA)
 
@@ -33,6 +37,11 @@ def required(name: str, kind: type[sa.types.TypeEngine[object]], comment: str | 
 
 def reference(name: str, to: str, *, nullable: bool = False) -> sa.Column[object]:
     return sa.Column(name, sa.Uuid, sa.ForeignKey(f"{SCHEMA}.{to}.id"), nullable=nullable)
+
+
+def columnstore(*orderby: str, segmentby: list[str] | None = None) -> Columnstore:
+    """A message is done within hours, and its last report comes within days: then its rows no longer change."""
+    return Columnstore(segmentby=segmentby or [], orderby=orderby, after="1 week")
 
 
 def index(table: str, name: str, *columns: str, where: str | None = None, unique: bool = False) -> sa.Index:
@@ -98,6 +107,9 @@ outbound_messages = sa.Table(
     index("outbound_messages", "repeat_idx", "profile_id", "to_number", "md5(body)", where="stage <> 'failed'"),
     index("outbound_messages", "unsent_idx", "created_at", where="stage IN ('queued', 'awaiting_number')"),
     comment="Every text that a profile asked us to send",
+    info=timescale(
+        Hypertable("created_at", "1 day"), columnstore("created_at DESC", "id", segmentby=["profile_id"]), KEPT
+    ),
 )
 outbound_messages_routing = sa.Table(
     "outbound_messages_routing",
@@ -110,6 +122,7 @@ outbound_messages_routing = sa.Table(
     index("outbound_messages_routing", "phone_number_id_idx", "phone_number_id"),
     index("outbound_messages_routing", "original_created_at_idx", "original_created_at DESC"),
     comment="How a message came by its number",
+    info=timescale(Hypertable("original_created_at", "1 day"), columnstore("original_created_at DESC", "id"), KEPT),
 )
 outbound_messages_telco = sa.Table(
     "outbound_messages_telco",
@@ -126,6 +139,9 @@ outbound_messages_telco = sa.Table(
     index("outbound_messages_telco", "sent_at_idx", "sent_at", where="sent_at IS NOT NULL"),
     index("outbound_messages_telco", "original_created_at_idx", "original_created_at DESC"),
     comment="What the carrier made of a message",
+    info=timescale(
+        Hypertable("original_created_at", "1 day"), columnstore("original_created_at DESC", "id", "service_id"), KEPT
+    ),
 )
 inbound_messages = sa.Table(
     "inbound_messages",
@@ -143,6 +159,11 @@ inbound_messages = sa.Table(
     index("inbound_messages", "conversation_idx", "from_number", "to_number"),
     index("inbound_messages", "received_at_idx", "received_at DESC"),
     comment="Replies and everything else that people text to our numbers",
+    info=timescale(
+        Hypertable("received_at", "1 week"),
+        columnstore("received_at DESC", "id", segmentby=["sending_location_id"]),
+        KEPT,
+    ),
 )
 delivery_reports = sa.Table(
     "delivery_reports",
@@ -159,6 +180,7 @@ delivery_reports = sa.Table(
     index("delivery_reports", "unresolved_idx", "service_id", where="message_id IS NULL"),
     index("delivery_reports", "created_at_idx", "created_at"),
     comment="What became of a message, as carriers tell us; some tell us before we know that it is sent",
+    info=timescale(Hypertable("created_at", "1 week"), columnstore("created_at DESC", "id"), KEPT),
 )
 
 
@@ -175,6 +197,7 @@ def forward_attempts(table: str, *columns: sa.Column[object], comment: str) -> s
         index(table, "message_id_idx", "message_id"),
         index(table, "failed_idx", "sent_at", where=failed),
         comment=comment,
+        info=timescale(Hypertable("sent_at", "1 week"), columnstore("sent_at DESC", "id"), KEPT),
     )
 
 
@@ -205,6 +228,21 @@ prev_mapping = sa.Table(
     required("last_used_at", MOMENT),
     index("prev_mapping", "from_number_idx", "from_number"),
     comment="Which of our numbers a person last heard from; triggers keep it",
+)
+
+message = outbound_messages.alias("message")
+ContinuousAggregate(
+    "phone_commitments_by_day",
+    sa.select(
+        sa.func.time_bucket("1 day", message.c.created_at).label("truncated_day"),
+        message.c.from_number.label("phone_number"),
+        sa.func.count().label("commitment"),
+        sa.func.sum(message.c.estimated_segments).label("segments"),
+    )
+    .where(message.c.from_number.is_not(None))
+    .group_by("truncated_day", "phone_number"),
+    metadata,
+    refresh=Refresh("3 days", "1 hour", "15 minutes"),
 )
 
 CACHE = "fresh_phone_commitments"

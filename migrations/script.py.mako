@@ -1,3 +1,6 @@
+<%!
+from tsmigrate.pysource import written
+%>\
 """${message}
 
 Revises: ${down_revision | comma,n}
@@ -5,13 +8,18 @@ Revises: ${down_revision | comma,n}
 
 from collections.abc import Sequence
 
+% if "sa." in f"{upgrades}{downgrades}":
 import sqlalchemy as sa
+% endif
 from alembic import op
-${imports if imports else ""}
-revision: str = ${repr(up_revision)}
-down_revision: str | Sequence[str] | None = ${repr(down_revision)}
-branch_labels: str | Sequence[str] | None = ${repr(branch_labels)}
-depends_on: str | Sequence[str] | None = ${repr(depends_on)}
+% if imports:
+${imports}
+% endif
+
+revision: str = ${written(up_revision)}
+down_revision: str | Sequence[str] | None = ${written(down_revision)}
+branch_labels: str | Sequence[str] | None = ${written(branch_labels)}
+depends_on: str | Sequence[str] | None = ${written(depends_on)}
 
 
 def upgrade() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
+from sqlalchemy import Connection
 
 from tsmigrate import connect
 from tsmigrate.catalog import checksum
@@ -16,7 +19,8 @@ from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.sequences import of_sequences
 from tsmigrate.catalog.snapshot import Snapshot, difference
 from tsmigrate.convert.attach import attached
-from tsmigrate.convert.in_place import HypertableRequest, hypertable
+from tsmigrate.convert.in_place import hypertable
+from tsmigrate.convert.request import HypertableRequest
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.plpgsql import Locking
 from tsmigrate.sql import raw
@@ -26,6 +30,8 @@ from tsmigrate.url import DatabaseUrl
 NASTY = (Path(__file__).parent / "convert" / "nasty.sql").read_text()
 NASTY_TABLE = Relation('o"dd', 'Nasty "table" of 63 bytes: ' + "é" * 17 + "'s")
 NO_WAIT = Locking(timeout_ms=200, retries=0)
+PATIENT = Locking(timeout_ms=60_000, retries=0)
+CLIENTS = "FROM pg_stat_activity WHERE application_name = 'psql' AND datname = current_database()"
 
 
 @dataclass
@@ -118,3 +124,25 @@ def assert_same(before: Snapshot, after: Snapshot) -> None:
 def rows_and_sequences(session: Session, table: Relation) -> Any:
     with connect.connection(session.database) as connection:
         return checksum.of_table(connection, table.name, table.schema), of_sequences(connection)
+
+
+@contextmanager
+def held(connection: Connection, place: int) -> Iterator[None]:
+    """Whoever comes to this place waits there."""
+    connection.execute(raw(f"SELECT pg_advisory_lock({place})"))
+    yield
+    connection.execute(raw(f"SELECT pg_advisory_unlock({place})"))
+
+
+def waiting(session: Session) -> int:
+    """The process that waits, once it does."""
+    found = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+    return int(until(lambda: [pid for (pid,) in session.rows(found)])[0])
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    for _ in range(600):
+        if outcome := condition():
+            return outcome
+        time.sleep(0.05)
+    pytest.fail("waited for half a minute in vain")

@@ -19,14 +19,15 @@ LAYERS = [
     {"autogenerate", "verify"},
     {"ops"},
     {"move"},
-    {"convert", "policies", "lint", "write", "sync", "sandbox", "doctor"},
+    {"convert", "policies", "lint", "write", "sync", "sandbox", "doctor", "init"},
     {"catalog", "schema"},
+    {"releases"},
     {"capability"},
     {"connect"},
     {"url"},
-    {"settings", "undo", "finding", "apt"},
+    {"settings", "undo", "finding", "apt", "env_py", "patch"},
     {"plpgsql"},
-    {"sql"},
+    {"sql", "pysource"},
     {"errors"},
 ]
 MAY_IMPORT_ALEMBIC = {"ops", "autogenerate", "verify", "advise", "cli"}

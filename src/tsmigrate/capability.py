@@ -41,6 +41,8 @@ class Edition(StrEnum):
 
 
 OLDEST_TIMESCALEDB = Version(2, 19)
+ATTACHES_CLEANLY = Version(2, 29, 1)
+"""Before it an attached chunk's columns and constraints stay when they are dropped from the hypertable."""
 
 
 @dataclass(frozen=True)
@@ -128,16 +130,22 @@ REQUIREMENTS: dict[str, Requirement] = {
     "partition_by_uuid": Requirement(since=Version(2, 22)),
     "set_columnstore": _COLUMNSTORE,
     "add_columnstore_policy": _COLUMNSTORE,
+    "remove_columnstore_policy": _COLUMNSTORE,
+    "disable_columnstore": _COLUMNSTORE,
     "compress_chunks": _COLUMNSTORE,
     # The Apache edition has no compressed chunks: there it is a plain ALTER TABLE.
     "alter_compressed": Requirement(since=_COLUMNSTORE.since),
     "add_retention_policy": Requirement(
         edition=Edition.COMMUNITY, instead="call drop_chunks from a scheduler: the Apache edition has it"
     ),
+    "remove_retention_policy": _COMMUNITY,
     "create_continuous_aggregate": _COMMUNITY,
     "refresh_continuous_aggregate": _COMMUNITY,
     "add_refresh_policy": _COMMUNITY,
+    "remove_refresh_policy": _COMMUNITY,
     "drop_continuous_aggregate": _COMMUNITY,
+    "rename_continuous_aggregate": _COMMUNITY,
+    "set_materialized_only": _COMMUNITY,
     "add_column_to_continuous_aggregate": Requirement(
         since=Version(2, 28), edition=Edition.COMMUNITY, instead="build a second aggregate beside the first"
     ),
@@ -145,13 +153,18 @@ REQUIREMENTS: dict[str, Requirement] = {
         since=Version(2, 21), edition=Edition.COMMUNITY, instead="op.create_hypertable with method='copy'"
     ),
     "detach_chunk": Requirement(since=Version(2, 21), edition=Edition.COMMUNITY),
-    "split_chunk": Requirement(since=Version(2, 20), edition=Edition.COMMUNITY),
+    "split": Requirement(since=Version(2, 21), edition=Edition.COMMUNITY),
 }
 
 
 def needing(edition: Edition) -> list[str]:
     """The operations that work on this edition only."""
     return [name for name, requirement in REQUIREMENTS.items() if requirement.edition is edition]
+
+
+def can(server: Server, operation: str) -> bool:
+    """Whether this server can do `operation`."""
+    return _way_to(REQUIREMENTS[operation], server.timescale) is None
 
 
 def require(server: Server, operation: str) -> None:
@@ -233,12 +246,12 @@ SELECT has_function_privilege('pg_stat_file(text, boolean)', 'EXECUTE')
    AND has_function_privilege('pg_config()', 'EXECUTE')
    AND has_table_privilege('pg_config', 'SELECT')
 """
-_COMMUNITY_LIBRARY = """
-SELECT COALESCE(current_setting('timescaledb.license', true), '') <> 'apache'
-   AND bool_or((pg_stat_file(c.setting || '/timescaledb-tsl-' || :version || suffix, true)).size IS NOT NULL)
+_LIBRARY = """
+SELECT bool_or((pg_stat_file(c.setting || '/' || :library || suffix, true)).size IS NOT NULL)
 FROM pg_config c, unnest(ARRAY['.so', '.dylib']) AS suffix
 WHERE c.name = 'PKGLIBDIR'
 """
+_APACHE_ONLY = "SELECT COALESCE(current_setting('timescaledb.license', true), '') = 'apache'"
 
 
 def ask(connection: Connection) -> Server:
@@ -288,16 +301,27 @@ def ask(connection: Connection) -> Server:
 
 def _installed_edition(connection: Connection) -> Edition:
 
-    community = connection.execute(text("SELECT _timescaledb_functions.tsl_loaded()")).scalar_one()
+    try:
+        community = connection.execute(text("SELECT _timescaledb_functions.tsl_loaded()")).scalar_one()
+    except DBAPIError as error:
+        raise _unanswered(error) from error
     return Edition.COMMUNITY if community else Edition.APACHE
 
 
 def _available_edition(connection: Connection, version: str) -> Edition | None:
 
+    community = has_library(connection, f"timescaledb-tsl-{version}")
+    if community is None:
+        return None
+    apache_only = connection.execute(text(_APACHE_ONLY)).scalar_one()
+    return Edition.COMMUNITY if community and not apache_only else Edition.APACHE
+
+
+def has_library(connection: Connection, library: str) -> bool | None:
+    """Whether the server has a library of this name on its disk. None: this role may not look."""
     if not connection.execute(text(_MAY_READ_FILES)).scalar_one():
         return None
-    community = connection.execute(text(_COMMUNITY_LIBRARY), {"version": version}).scalar_one()
-    return Edition.COMMUNITY if community else Edition.APACHE
+    return bool(connection.execute(text(_LIBRARY), {"library": library}).scalar_one())
 
 
 def _unanswered(error: DBAPIError) -> BlockedError:
@@ -308,5 +332,11 @@ def _unanswered(error: DBAPIError) -> BlockedError:
             f"this database uses a TimescaleDB version whose files are no longer on the server: {says}",
             mend="ALTER EXTENSION timescaledb UPDATE as the first statement of a new session (psql -X), or "
             "install that version's package again",
+        )
+    if "version mismatch" in says:
+        return BlockedError(
+            f"this session has loaded the library of another TimescaleDB than the database has: {says}",
+            mend="end this session and, with it, those of the connection pool that began before the extension was "
+            "updated; a new one loads the right library",
         )
     return BlockedError(f"the server cannot answer a plain query: {says}", mend="see the server's log")

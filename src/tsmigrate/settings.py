@@ -24,12 +24,21 @@ class AlembicSettings:
 
     files: tuple[Path, ...]
     options: Mapping[str, str]
+    origins: Mapping[str, Path]  # the file that each option comes from
 
     @property
     def script_location(self) -> Path | None:
         """The folder that holds env.py. None where the option is absent or names a Python package."""
         location = self.options.get("script_location")
         return Path(location) if location and ":" not in location else None
+
+    @property
+    def env_py(self) -> Path | None:
+        """As the user would type it from here."""
+        if self.script_location is None:
+            return None
+        path = self.script_location / "env.py"
+        return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def find(ini: Path | None = None) -> AlembicSettings | None:
@@ -41,7 +50,11 @@ def find(ini: Path | None = None) -> AlembicSettings | None:
     files = tuple(path for path, options in found.items() if options)
     if not files:
         return None
-    return AlembicSettings(files=files, options={k: v for path in files for k, v in found[path].items()})
+    return AlembicSettings(
+        files=files,
+        options={name: value for path in files for name, value in found[path].items()},
+        origins={name: path for path in files for name in found[path]},
+    )
 
 
 def _read(path: Path) -> Mapping[str, str]:

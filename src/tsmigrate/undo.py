@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from tsmigrate.plpgsql import assemble, refuse
-from tsmigrate.sql import literal
+from tsmigrate.sql import literal, raw
 
 SCHEMA = "tsmigrate"
 
@@ -22,6 +24,8 @@ class Key:
     revision: str
     operation: str
     subject: str
+    written: bool = True
+    """Not in a downgrade, after which nobody looks for the row: a second downgrade would find it in its way."""
 
     @property
     def condition(self) -> str:
@@ -33,6 +37,8 @@ class Key:
 
 def remember(key: Key, definition: str) -> str:
     """Write the row; `definition` is an expression of type jsonb."""
+    if not key.written:
+        return ""
     return assemble(
         """
         {{table}}
@@ -77,7 +83,9 @@ END IF;"""
 
 def amend(key: Key, addition: str) -> str:
     """Add to the row; `addition` is an expression of type jsonb, an object."""
-    return f"UPDATE tsmigrate.undo SET definition = definition || {addition} WHERE {key.condition};"
+    return (
+        f"UPDATE tsmigrate.undo SET definition = definition || {addition} WHERE {key.condition};" if key.written else ""
+    )
 
 
 def look(key: Key, variable: str) -> str:
@@ -95,12 +103,15 @@ def look(key: Key, variable: str) -> str:
 
 
 def recall(key: Key, variable: str) -> str:
-    """Read the row into `variable` (jsonb), NULL where there is none, and delete it."""
+    """Read the row into `variable` (jsonb), NULL where there is none, and delete it.
+
+    By way of text: of a long value the variable would hold no more than where it is kept, which goes with the table.
+    """
     return assemble(
         """
         {{variable}} := NULL;
         IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
-          DELETE FROM tsmigrate.undo WHERE {{condition}} RETURNING definition INTO {{variable}};
+          DELETE FROM tsmigrate.undo WHERE {{condition}} RETURNING definition::text::jsonb INTO {{variable}};
           IF NOT EXISTS (SELECT FROM tsmigrate.undo) THEN
             DROP TABLE tsmigrate.undo;
             IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'tsmigrate'::regnamespace) THEN
@@ -112,6 +123,26 @@ def recall(key: Key, variable: str) -> str:
         variable=variable,
         condition=key.condition,
     )
+
+
+def skipped(connection: Connection) -> frozenset[tuple[str, str]]:
+    """The operation and the subject of each upgrade that went on without what the server could not do."""
+    return _those(connection, "SELECT operation, subject FROM tsmigrate.undo WHERE definition ? 'skipped'")
+
+
+def kept_aside(connection: Connection) -> frozenset[tuple[str, str]]:
+    """The schema and the name of each continuous aggregate that an upgrade renamed, for its downgrade to bring back."""
+    return _those(
+        connection,
+        "SELECT definition ->> 'schema', definition ->> 'name' FROM tsmigrate.undo "
+        "WHERE operation = 'rename_continuous_aggregate' AND definition ? 'name'",
+    )
+
+
+def _those(connection: Connection, query: str) -> frozenset[tuple[str, str]]:
+    if connection.execute(raw("SELECT to_regclass('tsmigrate.undo')")).scalar() is None:
+        return frozenset()
+    return frozenset((one, other) for one, other in connection.execute(raw(query)))
 
 
 def insist(variable: str, key: Key) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from support import Run
 from tsmigrate import connect, sandbox
+from tsmigrate.capability import Edition
 from tsmigrate.sandbox import cluster
 from tsmigrate.sandbox.engines import Engine
 from tsmigrate.url import DatabaseUrl
@@ -47,13 +48,16 @@ def test_a_fit_table_exits_0_and_a_doubtful_one_1(tsmigrate: Run, database: Data
     assert done.returncode == 0, done.stdout
     assert done.stdout.splitlines()[-1].startswith("ready: 0 blockers, 0 warnings")
     assert "0 chunks of 7 days" in done.stdout
+    assert "locked for" not in done.stdout
     run(database, "ALTER TABLE readings ALTER ts TYPE timestamp")
     done = tsmigrate("preflight", "readings", "--time", "ts", "--interval", "1 month", "--url", database.full)
     assert done.returncode == 1
     assert "possible, with warnings: 0 blockers, 2 warnings" in done.stdout
 
 
-def test_an_unfit_table_exits_3_with_findings_and_numbers(tsmigrate: Run, database: DatabaseUrl) -> None:
+def test_an_unfit_table_exits_3_with_findings_and_numbers(
+    edition: Edition, tsmigrate: Run, database: DatabaseUrl
+) -> None:
     run(database, UNFIT)
     done = tsmigrate(
         "preflight", 'o"dd', "--schema", "public", "--time", "ts", "--interval", "1 day", "--url", database.full,
@@ -65,6 +69,11 @@ def test_an_unfit_table_exits_3_with_findings_and_numbers(tsmigrate: Run, databa
     assert summary["chunks"] == 22
     assert summary["locks"] == 22 * 4  # itself, its TOAST table and index, the key
     assert summary["table"] == '"o""dd"'
+    copy, *attach = summary["estimates"]
+    assert (copy["method"], copy["tried"]) == ("copy", False)  # of so few rows nothing is tried
+    assert copy["disk_bytes"] == copy["wal_bytes"] == summary["table_bytes"] + summary["index_bytes"]
+    assert 0 < copy["lock_seconds"][0] < copy["lock_seconds"][1] < 2
+    assert [each["method"] for each in attach] == (["attach"] if edition is Edition.COMMUNITY else [])
     assert (summary["earliest"], summary["latest"]) == ("1970-01-01 00:00:00", "2026-01-21 20:00:00")
     assert summary["blockers"] == len([finding for finding in findings if finding["severity"] == "blocker"])
     assert [finding["severity"] for finding in findings] == sorted(
@@ -86,6 +95,7 @@ def test_the_report_fits_the_terminal(tsmigrate: Run, database: DatabaseUrl, col
     assert lines[-1].startswith("blocked: ")
     assert "  503 rows, " in done.stdout
     assert "  4 chunks of 7 days, 16 of " in done.stdout
+    assert "  copy: locked for about a second, " in done.stdout
     assert re.search(r"reading \d+ kB for rows without time", done.stderr)
 
 
@@ -93,6 +103,7 @@ def test_fast_looks_at_no_row(tsmigrate: Run, database: DatabaseUrl) -> None:
     run(database, UNFIT, 'ANALYZE "o""dd"')
     done = tsmigrate("preflight", 'o"dd', "--time", "ts", "--fast", "--url", database.full)
     assert "about 503 rows" in done.stdout
+    assert "copy: locked for " in done.stdout
     assert done.stderr == "reading the catalogs …\n"
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from convert_support import Session
-from support import Take
+from support import Take, TestServer
+from tsmigrate import connect, sandbox
+from tsmigrate.capability import Edition
 from tsmigrate.catalog.snapshot import Snapshot
+from tsmigrate.sandbox import places
 from tsmigrate.sandbox.engines import Engine
+from tsmigrate.sql import literal, raw
 from tsmigrate.url import DatabaseUrl
 
 OWNER = "tsmigrate_owner"
@@ -62,3 +67,44 @@ def psql(database: DatabaseUrl, programs: Engine) -> Callable[..., subprocess.Co
         )
 
     return run
+
+
+@pytest.fixture
+def client(session: Session, programs: Engine) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    """psql in a process of its own, in one transaction as Alembic has it."""
+    started: list[subprocess.Popen[bytes]] = []
+    url = session.database.url
+
+    def start(script: str) -> subprocess.Popen[bytes]:
+        address = f"host={url.query['host']} port={url.query['port']} user={url.username} dbname={url.database}"
+        command = [programs.program("psql"), "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-d", address]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        started.append(process)
+        assert process.stdin is not None
+        process.stdin.write(script.encode())
+        process.stdin.close()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def full_disk(
+    edition: Edition, engine: Engine, state: Path, small_disk: Callable[[Path, int], None]
+) -> Iterator[Session]:
+    """A server whose tablespace `small` has room for one table, and not for two."""
+    found = sandbox.up("full", edition=edition, settings={"timescaledb.max_background_workers": "0"})
+    folder = state / "small"
+    small_disk(folder, 24)
+    places.give(folder, places.server_account())
+    session = Session(TestServer.at(found.url).database("sandbox"))
+    session.run("CREATE EXTENSION IF NOT EXISTS timescaledb")
+    with connect.connection(session.database, isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(raw(f"CREATE TABLESPACE small LOCATION {literal(str(folder))}"))
+    yield session
+    sandbox.down("full")

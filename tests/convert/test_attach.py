@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from convert_support import NASTY, Outcome, Session, assert_same, attach, plain, rows_and_sequences
 from convert_support import NASTY_TABLE as TABLE
-from tsmigrate.capability import Edition
+from tsmigrate.capability import ATTACHES_CLEANLY, Edition, Version
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.blocks import MISMATCH
-from tsmigrate.convert.in_place import HashDimension
+from tsmigrate.convert.request import HashDimension
 from tsmigrate.plpgsql import REFUSED
 from tsmigrate.sql import raw
 
@@ -428,3 +428,26 @@ def test_a_connection_that_dies_on_the_way_has_changed_nothing(
     assert object_of(session, READINGS) == object_before
     session.run("DROP EVENT TRIGGER dying", way())
     assert rows_and_sequences(session, READINGS)[0] == rows[0]
+
+
+@community
+def test_a_version_whose_attaching_has_a_flaw_is_told_and_the_way_back_knows_it(
+    edition: Edition, session: Session
+) -> None:
+    """Before 2.29.1 what is dropped from the hypertable stays on the chunk that was attached."""
+    session.run(KEYED)
+    outcome = session.run(attach())
+    assert any("is attached: its rows stay" in told for told in outcome.notices), outcome
+    installed = session.value("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'")
+    told = [told for told in outcome.notices if told.startswith("WARNING") and "stays on the chunk" in told]
+    assert len(told) == (Version.parse(installed) < ATTACHES_CLEANLY), outcome
+    before = object_of(session, Relation("tsmigrate_attached", "tsmigrate_attached"))
+    session.run("CREATE INDEX by_value ON readings (v)", "ALTER TABLE readings ADD CHECK (v < 1000)")
+    session.run("ALTER TABLE readings DROP COLUMN v", LATER)
+    rows = rows_and_sequences(session, READINGS)[0]
+    session.run(plain())
+    assert object_of(session, READINGS) == before
+    assert rows_and_sequences(session, READINGS)[0] == rows
+    assert (
+        session.value("SELECT count(*) FROM pg_attribute WHERE attrelid = 'readings'::regclass AND attname = 'v'") == 0
+    )

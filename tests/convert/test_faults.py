@@ -7,29 +7,19 @@ move), in an index's expression, in a cast that the checksum uses. Each waits fo
 from __future__ import annotations
 
 import random
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
-from convert_support import Session, block, plain
-from support import TestServer
-from tsmigrate import connect, sandbox
-from tsmigrate.capability import Edition
+from convert_support import CLIENTS, PATIENT, Session, block, held, plain, until, waiting
+from tsmigrate import connect
 from tsmigrate.catalog import checksum
 from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.convert.blocks import MISMATCH
-from tsmigrate.plpgsql import Locking
-from tsmigrate.sandbox import places
-from tsmigrate.sandbox.engines import Engine
-from tsmigrate.sql import literal, raw
 
-PATIENT = Locking(timeout_ms=60_000, retries=0)
 READINGS = """
 CREATE FUNCTION wait_at(place int, id int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
     'BEGIN IF id = 100 THEN PERFORM pg_advisory_xact_lock(place); END IF; RETURN id; END';
@@ -54,7 +44,6 @@ ALTER TABLE readings DISABLE TRIGGER off;
 """
 CONVERSION = {"the rows move": 1, "the indexes are built": 3, "the checksum is made": 6}
 REVERT = {"the rows move": 2, "the indexes are built": 3, "the checksum is made": 5}
-CLIENTS = "FROM pg_stat_activity WHERE application_name = 'psql' AND datname = current_database()"
 Statement = Callable[..., str]
 Take = Callable[[], Snapshot]
 WAYS: dict[str, tuple[Statement, int]] = {
@@ -69,57 +58,11 @@ def everything(session: Session, take: Take) -> Any:
         return checksum.of_table(connection, "readings"), take()
 
 
-@contextmanager
-def held(connection: Connection, place: int) -> Iterator[None]:
-    """Whoever comes to this place waits there."""
-    connection.execute(raw(f"SELECT pg_advisory_lock({place})"))
-    yield
-    connection.execute(raw(f"SELECT pg_advisory_unlock({place})"))
-
-
-def waiting(session: Session) -> int:
-    """The process that waits, once it does."""
-    found = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
-    return int(until(lambda: [pid for (pid,) in session.rows(found)])[0])
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    for _ in range(600):
-        if outcome := condition():
-            return outcome
-        time.sleep(0.05)
-    pytest.fail("waited for half a minute in vain")
-
-
 def prepare(session: Session, way: Statement) -> None:
     session.run(READINGS)
     if way is plain:
         session.run(block())
         session.run("INSERT INTO readings (id, ts) VALUES (1000, '2030-01-01')")
-
-
-@pytest.fixture
-def client(session: Session, programs: Engine) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
-    """psql in a process of its own, in one transaction as Alembic has it."""
-    started: list[subprocess.Popen[bytes]] = []
-    url = session.database.url
-
-    def start(script: str) -> subprocess.Popen[bytes]:
-        address = f"host={url.query['host']} port={url.query['port']} user={url.username} dbname={url.database}"
-        command = [programs.program("psql"), "-X", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-d", address]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        started.append(process)
-        assert process.stdin is not None
-        process.stdin.write(script.encode())
-        process.stdin.close()
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.parametrize("how", ["pg_terminate_backend", "kill -9 of the client", "statement_timeout"])
@@ -209,23 +152,6 @@ def test_definitions_that_differ_on_the_way_back_stop_everything(session: Sessio
     assert outcome.code == MISMATCH, outcome
     assert "+ COMMENT ON TABLE public.readings IS 'new'" in outcome.message
     assert everything(session, take) == before
-
-
-@pytest.fixture
-def full_disk(
-    edition: Edition, engine: Engine, state: Path, small_disk: Callable[[Path, int], None]
-) -> Iterator[Session]:
-    """A server whose tablespace `small` has room for one table, and not for two."""
-    found = sandbox.up("full", edition=edition, settings={"timescaledb.max_background_workers": "0"})
-    folder = state / "small"
-    small_disk(folder, 24)
-    places.give(folder, places.server_account())
-    session = Session(TestServer.at(found.url).database("sandbox"))
-    session.run("CREATE EXTENSION IF NOT EXISTS timescaledb")
-    with connect.connection(session.database, isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(raw(f"CREATE TABLESPACE small LOCATION {literal(str(folder))}"))
-    yield session
-    sandbox.down("full")
 
 
 @pytest.mark.parametrize("way", [block, plain])

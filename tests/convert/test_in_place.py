@@ -15,9 +15,9 @@ from tsmigrate.catalog import checksum
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.convert.blocks import MISMATCH
-from tsmigrate.convert.in_place import HashDimension
 from tsmigrate.convert.preflight import Request, checks, examine
 from tsmigrate.convert.preflight.check import Said
+from tsmigrate.convert.request import HashDimension
 from tsmigrate.errors import UsageError
 from tsmigrate.plpgsql import REFUSED, Locking
 from tsmigrate.sql import raw
@@ -213,11 +213,34 @@ def test_triggers_that_fire_are_back_with_their_comments(session: Session) -> No
 REFUSALS: dict[str, tuple[str, dict[str, Any], list[str], str]] = {
     "no such table": ("", {}, ["there is no such table"], "case-sensitive"),
     "a view": ("CREATE VIEW readings AS SELECT now() AS ts", {}, ["it is a view"], "plain table"),
-    "a partitioned table": (
-        "CREATE TABLE readings (ts timestamptz) PARTITION BY RANGE (ts)",
+    "a partition of another table": (
+        "CREATE TABLE whole (ts timestamptz) PARTITION BY RANGE (ts); CREATE TABLE readings PARTITION OF whole DEFAULT",
         {},
-        ["it is a partitioned table"],
-        "plain table",
+        ["it is a partition of whole"],
+        "DETACH PARTITION readings",
+    ),
+    "a foreign partition": (
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
+        "CREATE TABLE readings (ts timestamptz) PARTITION BY RANGE (ts);"
+        "CREATE FOREIGN TABLE far PARTITION OF readings DEFAULT SERVER s",
+        {},
+        ["its partition far is a foreign table"],
+        "DETACH PARTITION far",
+    ),
+    "what depends on a partition alone": (
+        "CREATE TABLE readings (ts timestamptz PRIMARY KEY) PARTITION BY RANGE (ts);"
+        "CREATE TABLE part PARTITION OF readings DEFAULT; INSERT INTO readings VALUES (now());"
+        "CREATE VIEW over AS SELECT FROM part; CREATE TABLE child (ts timestamptz CONSTRAINT up REFERENCES part)",
+        {},
+        ["rule _RETURN on view over depends on its partition part alone", "the foreign key up of child points at its"],
+        "let it read readings",
+    ),
+    "a key of a partitioned table without the time": (
+        "CREATE TABLE readings (id int PRIMARY KEY, ts timestamptz) PARTITION BY LIST (id);"
+        "CREATE TABLE part PARTITION OF readings DEFAULT; INSERT INTO readings VALUES (1, NULL), (2, 'infinity')",
+        {},
+        ["the primary key readings_pkey does not hold ts", "1 rows have no ts", "1 rows have an infinite ts"],
+        "widen_primary_key",
     ),
     "a foreign table": (
         "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"

@@ -12,7 +12,7 @@ from convert_support import Session, block, plain
 from tsmigrate import connect
 from tsmigrate.capability import Edition
 from tsmigrate.catalog.snapshot import Snapshot, difference
-from tsmigrate.convert.in_place import HashDimension
+from tsmigrate.convert.request import HashDimension
 from tsmigrate.plpgsql import REFUSED
 from tsmigrate.sql import identifier, raw
 from tsmigrate.url import DatabaseUrl

@@ -16,7 +16,7 @@ from tsmigrate import connect, sandbox
 from tsmigrate.capability import Edition
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.snapshot import Snapshot
-from tsmigrate.convert.in_place import HashDimension
+from tsmigrate.convert.request import HashDimension
 from tsmigrate.plpgsql import REFUSED
 from tsmigrate.sql import raw
 

@@ -174,7 +174,7 @@ def test_old_and_updatable_versions_are_told_apart(asked: Server) -> None:
         return replace(asked, timescale=replace(asked.timescale, installed=installed, available=available))
 
     assert severity_of("extension", having(old, new)) is Severity.BLOCKER
-    assert severity_of("extension", having(supported, new)) is Severity.WARNING
+    assert severity_of("extension", having(supported, new)) is Severity.OK, "which is said by the check update"
     assert severity_of("extension", having(new, new)) is Severity.OK
     assert severity_of("extension files", having(old, old)) is Severity.BLOCKER
     assert severity_of("postgres", replace(asked, postgres=Version(13))) is Severity.BLOCKER
@@ -204,8 +204,31 @@ def test_no_alembic_environment_is_warned(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_environment_without_the_plugin_and_own_transactions_is_warned(tmp_path: Path) -> None:
     findings = environment_findings(tmp_path, "from alembic import context\ncontext.configure(connection=None)\n")
     assert findings["alembic plugin"].severity is Severity.WARNING
-    assert "import tsmigrate.autogenerate" in findings["alembic plugin"].mend
     assert findings["alembic transactions"].severity is Severity.WARNING
+    assert all("tsmigrate init" in findings[check].mend for check in ("alembic plugin", "alembic transactions"))
+
+
+def test_a_plugin_that_a_list_of_plugins_leaves_out_is_warned(tmp_path: Path) -> None:
+    env = "import tsmigrate.autogenerate\ncontext.configure(autogenerate_plugins=['alembic.autogenerate.types'])\n"
+    finding = environment_findings(tmp_path, env)["alembic plugin"]
+    assert finding.severity is Severity.WARNING
+    assert "gives autogenerate_plugins without alembic.autogenerate.tsmigrate" in finding.seen
+    assert "tsmigrate init" in finding.mend
+
+
+def test_one_configure_of_two_without_own_transactions_is_warned(tmp_path: Path) -> None:
+    env = "from alembic import context\ncontext.configure(transaction_per_migration=True)\ncontext.configure(url=u)\n"
+    assert environment_findings(tmp_path, env)["alembic transactions"].severity is Severity.WARNING
+
+
+def test_a_transaction_that_env_py_begins_itself_is_warned_with_its_line(tmp_path: Path) -> None:
+    env = (
+        "from alembic import context\nwith engine.begin() as connection:\n"
+        "    context.configure(connection=connection, transaction_per_migration=True)\n"
+    )
+    finding = environment_findings(tmp_path, env)["alembic transactions"]
+    assert finding.severity is Severity.WARNING
+    assert "in line 2" in finding.seen
 
 
 @pytest.mark.parametrize(

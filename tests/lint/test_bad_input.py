@@ -43,14 +43,16 @@ def test_a_binary_file_is_noted(judge: Judge) -> None:
     assert [why for _, _, why in judged.unparsed] == ["binary"]
 
 
-@pytest.mark.parametrize("name", ["q.sql", "q.py"])
-def test_invalid_utf8_does_not_hide_the_rest(judge: Judge, name: str) -> None:
-    text = f"/* \xff\xfe */ {BAD};" if name == "q.sql" else f'x = "\xe9"\nexecute("{BAD}")'
-    judged = judge(text.encode("latin-1"), name)
-    if name == "q.sql":
-        assert codes(judged) == {"TSQ101"}
-    else:
-        assert [why for _, _, why in judged.unparsed] == ["not valid Python, or nested too deeply"]
+@pytest.mark.parametrize(
+    ("name", "text"), {"q.sql": f"/* \xff\xfe */ {BAD};", "q.py": f'x = "\xe9"\nexecute("{BAD}")'}.items()
+)
+def test_invalid_utf8_does_not_hide_the_rest(judge: Judge, name: str, text: str) -> None:
+    assert codes(judge(text.encode("latin-1"), name)) == {"TSQ101"}
+
+
+def test_a_statement_that_is_no_python_is_noted(judge: Judge) -> None:
+    judged = judge(f'execute("\xe9", "{BAD}")'.encode("latin-1"), "q.py")
+    assert [why for _, _, why in judged.unparsed] == ["not valid Python, or nested too deeply"]
 
 
 def test_a_statement_of_a_megabyte(judge: Judge) -> None:

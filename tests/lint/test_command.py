@@ -74,6 +74,15 @@ def test_text_shows_the_line_and_marks_the_place(project: Path, tsmigrate: Run) 
     assert "TSQ101 no-time-predicate  1" in shown
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_text_fits_the_terminal(project: Path, tsmigrate: Run, width: int) -> None:
+    (project / "bad.sql").write_text(f"SELECT {', '.join(f'column_{n}' for n in range(40))} FROM ht WHERE id = 1;\n")
+    shown = tsmigrate("lint-queries", "bad.sql", COLUMNS=str(width)).stdout.splitlines()
+    assert max(map(len, shown)) <= width
+    [mark] = [number for number, line in enumerate(shown) if "^^" in line]
+    assert shown[mark - 1][shown[mark].index("^") :].startswith("ht WHERE")
+
+
 def test_json_is_as_documented(project: Path, tsmigrate: Run) -> None:
     document = json.loads(tsmigrate("lint-queries", ".", "--format", "json").stdout)
     assert document["version"] == 1

@@ -42,7 +42,7 @@ def test_each_disagreement_is_still_one(lint: Lint) -> None:
 def test_99_of_100_cases_agree(target: Target, lint: Lint) -> None:
     wrong = [name for name in truth.DISAGREEMENTS for case in CASES if case.name == name]
     differing = [case for case in CASES if case.name in wrong and not agrees(case, target, lint)]
-    assert len(differing) <= len(CASES) * 0.013
+    assert len(differing) <= len(CASES) * 0.01
     first = {case.name for case in truth.cases()[:193]}
     assert not first & set(truth.DISAGREEMENTS)
 

@@ -325,6 +325,6 @@ def test_it_can_be_written_and_reversed() -> None:
     asked = AlterCompressed("t", "s", "DROP COLUMN a", "ADD COLUMN a int")
     assert asked.reverse() == AlterCompressed("t", "s", "ADD COLUMN a int", "DROP COLUMN a")
     assert asked.reverse().reverse() == asked
-    assert "op.alter_compressed('t', schema='s', alteration='DROP COLUMN a', back='ADD COLUMN a int')" in (
+    assert 'op.alter_compressed("t", "DROP COLUMN a", back="ADD COLUMN a int", schema="s")' in (
         render_python_code(UpgradeOps([asked]))
     )

@@ -13,8 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from ops_support import many_chunks
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.columnstore import RestoreColumnstore, SetColumnstore
+from tsmigrate.ops.run import Run
+from tsmigrate.plpgsql import Locking
 
 revision, down_revision = "columnstore", None
+RUN = Run(revision, Locking())
 
 ODD = 'Odd "name"; DROP @table:%s $$' + "x" * 34  # 63 bytes
 LAYOUT = """SELECT concat_ws(' | ', array_to_string(segmentby, '+', 'none'), array_to_string(orderby, '+'),
@@ -211,22 +214,22 @@ def test_the_apache_edition_refuses_it_or_skips_it_both_ways(
 )
 def test_nonsense_is_no_order(entry: str) -> None:
     with pytest.raises(UsageError, match="cannot order by"):
-        SetColumnstore("reading", None, orderby=[entry])._order()
+        SetColumnstore("reading", None, orderby=[entry]).statements(RUN)
 
 
 def test_arguments_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(UsageError, match='names "at" more than once'):
-        SetColumnstore("reading", None, ["at"], ["at DESC"])._order()
+        SetColumnstore("reading", None, ["at"], ["at DESC"]).statements(RUN)
     with pytest.raises(UsageError, match="orders by nothing"):
-        SetColumnstore("reading", None, None, [])._order()
+        SetColumnstore("reading", None, None, []).statements(RUN)
     with pytest.raises(UsageError, match="segmentby is 'device'"):
-        SetColumnstore("reading", None, "device")._order()
+        SetColumnstore("reading", None, "device").statements(RUN)
 
 
 def test_it_can_be_written_and_reversed() -> None:
     asked = SetColumnstore("t", "s", ["a"], ["b DESC"])
     assert asked.reverse().reverse() == asked
-    assert "op.set_columnstore('t', schema='s', segmentby=['a'], orderby=['b DESC'])" in (
+    assert 'op.set_columnstore("t", segmentby=["a"], orderby=["b DESC"], schema="s")' in (
         render_python_code(UpgradeOps([asked]))
     )
-    assert "op.restore_columnstore('t')" in render_python_code(UpgradeOps([RestoreColumnstore("t", None)]))
+    assert 'op.restore_columnstore("t")' in render_python_code(UpgradeOps([RestoreColumnstore("t", None)]))

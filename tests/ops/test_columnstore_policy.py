@@ -192,9 +192,9 @@ def test_the_apache_edition_refuses_it_or_skips_it_both_ways(
 def test_it_can_be_written_and_reversed() -> None:
     asked = AddColumnstorePolicy("t", "s", "7 days", "1 hour")
     assert asked.reverse().reverse() == asked
-    assert "op.add_columnstore_policy('t', schema='s', after='7 days', schedule_interval='1 hour')" in (
+    assert 'op.add_columnstore_policy("t", "7 days", schedule_interval="1 hour", schema="s")' in (
         render_python_code(UpgradeOps([asked]))
     )
-    assert "op.remove_columnstore_policy('t', schema='s')" in render_python_code(UpgradeOps([asked.reverse()]))
+    assert 'op.remove_columnstore_policy("t", schema="s")' in render_python_code(UpgradeOps([asked.reverse()]))
     with pytest.raises(UsageError, match="does not know the policy"):
         RemoveColumnstorePolicy("t", None).reverse()

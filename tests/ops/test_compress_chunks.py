@@ -251,7 +251,7 @@ def test_the_apache_edition_refuses_it_or_skips_it_both_ways(
 def test_it_can_be_written_and_reversed() -> None:
     asked = CompressChunks("t", "s", "7 days")
     assert asked.reverse().reverse() == asked
-    assert "op.compress_chunks('t', schema='s', older_than='7 days')" in render_python_code(UpgradeOps([asked]))
-    assert "op.decompress_chunks('t')" in render_python_code(UpgradeOps([DecompressChunks("t", None)]))
+    assert 'op.compress_chunks("t", "7 days", schema="s")' in render_python_code(UpgradeOps([asked]))
+    assert 'op.decompress_chunks("t")' in render_python_code(UpgradeOps([DecompressChunks("t", None)]))
     with pytest.raises(UsageError, match="which chunks"):
         DecompressChunks("t", None).reverse()

@@ -428,10 +428,10 @@ def test_they_can_be_written_and_reversed() -> None:
     assert asked.reverse() == DropContinuousAggregate("a", "s")
     assert asked.reverse().reverse() == RestoreContinuousAggregate("a", "s")
     assert asked.reverse().reverse().reverse() == asked.reverse()
-    assert "op.create_continuous_aggregate('a', schema='s', query='SELECT 1', materialized_only=True)" in (
+    assert 'op.create_continuous_aggregate("a", "SELECT 1", materialized_only=True, schema="s")' in (
         render_python_code(UpgradeOps([asked]))
     )
-    assert "op.drop_continuous_aggregate('a', schema='s')" in render_python_code(UpgradeOps([asked.reverse()]))
+    assert 'op.drop_continuous_aggregate("a", schema="s")' in render_python_code(UpgradeOps([asked.reverse()]))
 
 
 def test_an_empty_query_is_refused(migration: Any) -> None:

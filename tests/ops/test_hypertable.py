@@ -89,6 +89,39 @@ def test_an_attached_table_survives_there_and_back_with_what_was_written(edition
     assert rows(reading) == written
 
 
+def build_index() -> None:
+    with op.get_context().autocommit_block():
+        op.create_index("reading_id_at", "reading", ["id", "at"], unique=True, postgresql_concurrently=True)
+
+
+def widen() -> None:
+    op.widen_primary_key("reading", ["id", "at"], using_concurrent_index="reading_id_at")
+
+
+def narrow() -> None:
+    op.narrow_primary_key("reading")
+
+
+@pytest.mark.edition(Edition.COMMUNITY)
+def test_a_key_made_wide_beforehand_is_attached_without_writing_the_table(edition: Edition, reading: Any) -> None:
+    """The recipe of docs/converting.md: the index is built beside everything else, and the locks are short."""
+    reading.execute("ALTER TABLE reading DROP CONSTRAINT reading_pkey, ALTER at SET NOT NULL, ADD PRIMARY KEY (id)")
+    file = "SELECT pg_relation_filenode(relation::regclass) FROM (VALUES ('{}')) AS r (relation)"
+    heap = reading.value(file.format("reading"))
+    reading.run(build_index)
+    index = reading.value(file.format("reading_id_at"))
+    before = reading.snapshot()
+    reading.run(widen)
+    wide = reading.snapshot()
+    reading.run(attach)
+    assert reading.value(file.format("tsmigrate_attached.tsmigrate_attached")) == heap
+    assert reading.value(file.format("tsmigrate_attached.reading_pkey")) == index
+    reading.run(down)
+    assert reading.snapshot() == wide
+    reading.run(narrow)
+    assert reading.snapshot() == before
+
+
 @pytest.mark.edition(Edition.COMMUNITY)
 def test_the_printed_sql_attaches_too(edition: Edition, reading: Any) -> None:
     before = reading.snapshot()
@@ -154,15 +187,15 @@ def test_integer_time_and_a_hash_dimension_are_taken_back_too(migration: Any) ->
 
 def test_a_method_is_written_down() -> None:
     asked = CreateHypertable("t", None, "at", "1 day", method="attach")
-    assert "interval='1 day', method='attach')" in render_python_code(UpgradeOps([asked]))
+    assert '"1 day", method="attach")' in render_python_code(UpgradeOps([asked]))
 
 
 def test_it_can_be_written_and_reversed() -> None:
     asked = CreateHypertable("t", "s", "at", "1 day", migrate_data=True)
     assert asked.reverse().reverse() == asked
-    assert "op.create_hypertable('t', schema='s', column='at', interval='1 day', migrate_data=True)" in (
+    assert 'op.create_hypertable("t", "at", "1 day", migrate_data=True, schema="s")' in (
         render_python_code(UpgradeOps([asked]))
     )
-    assert "op.revert_hypertable('t', schema='s')" in render_python_code(UpgradeOps([asked.reverse()]))
+    assert 'op.revert_hypertable("t", schema="s")' in render_python_code(UpgradeOps([asked.reverse()]))
     with pytest.raises(UsageError, match="how the hypertable was partitioned"):
         RevertHypertable("t", None).reverse()

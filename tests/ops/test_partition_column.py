@@ -156,11 +156,9 @@ def test_it_can_be_written_and_reversed() -> None:
     asked = AddPartitionColumn("child", "s", "at", "message", "at", {"m": "id"}, "s")
     assert asked.reverse().reverse() == asked
     assert (
-        "op.add_partition_column('child', schema='s', column='at', parent='message', parent_column='at', "
-        "references={'m': 'id'}, parent_schema='s')"
+        'op.add_partition_column(\n        "child", "at", parent="message", parent_column="at", '
+        'references={"m": "id"}, parent_schema="s", schema="s"\n    )'
     ) in render_python_code(UpgradeOps([asked]))
-    assert "op.drop_partition_column('child', schema='s', column='at')" in render_python_code(
-        UpgradeOps([asked.reverse()])
-    )
+    assert 'op.drop_partition_column("child", "at", schema="s")' in render_python_code(UpgradeOps([asked.reverse()]))
     with pytest.raises(UsageError, match="does not know what the column copied"):
         DropPartitionColumn("child", None, "at").reverse()

@@ -192,9 +192,9 @@ def test_the_apache_edition_is_refused_or_skipped(
 def test_it_can_be_written_and_reversed() -> None:
     asked = RefreshContinuousAggregate("a", "s", "2026-01-01")
     assert asked.reverse().reverse() == asked
-    assert "op.refresh_continuous_aggregate('a', schema='s', start='2026-01-01')" in (
+    assert 'op.refresh_continuous_aggregate("a", start="2026-01-01", schema="s")' in (
         render_python_code(UpgradeOps([asked]))
     )
-    assert "op.keep_refreshed('a', schema='s')" in render_python_code(UpgradeOps([asked.reverse()]))
+    assert 'op.keep_refreshed("a", schema="s")' in render_python_code(UpgradeOps([asked.reverse()]))
     with pytest.raises(UsageError, match="does not know what was refreshed"):
         KeepRefreshed("a", None).reverse()

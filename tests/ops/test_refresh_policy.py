@@ -222,9 +222,9 @@ def test_the_apache_edition_is_refused_or_skipped(
 def test_it_can_be_written_and_reversed() -> None:
     asked = AddRefreshPolicy("a", "s", None, "1 hour", "15 minutes")
     assert asked.reverse().reverse() == asked
-    assert "op.remove_refresh_policy('a', schema='s')" in render_python_code(UpgradeOps([asked.reverse()]))
+    assert 'op.remove_refresh_policy("a", schema="s")' in render_python_code(UpgradeOps([asked.reverse()]))
     assert render_python_code(UpgradeOps([asked])).splitlines()[1].strip() == (
-        "op.add_refresh_policy('a', schema='s', start_offset=None, end_offset='1 hour', schedule_interval='15 minutes')"
+        'op.add_refresh_policy("a", None, "1 hour", "15 minutes", schema="s")'
     )
     with pytest.raises(UsageError, match="does not know the policy"):
         RemoveRefreshPolicy("a", None).reverse()

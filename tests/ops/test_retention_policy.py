@@ -332,7 +332,7 @@ def test_the_apache_edition_is_refused_or_skipped(
 def test_it_can_be_written_and_reversed() -> None:
     asked = AddRetentionPolicy("t", "s", "1 year")
     assert asked.reverse().reverse() == asked
-    assert "op.add_retention_policy('t', schema='s', drop_after='1 year')" in render_python_code(UpgradeOps([asked]))
-    assert "op.remove_retention_policy('t', schema='s')" in render_python_code(UpgradeOps([asked.reverse()]))
+    assert 'op.add_retention_policy("t", "1 year", schema="s")' in render_python_code(UpgradeOps([asked]))
+    assert 'op.remove_retention_policy("t", schema="s")' in render_python_code(UpgradeOps([asked.reverse()]))
     with pytest.raises(UsageError, match="does not know the policy"):
         RemoveRetentionPolicy("t", None).reverse()

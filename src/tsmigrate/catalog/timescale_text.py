@@ -11,10 +11,9 @@ from textwrap import indent
 
 from sqlalchemy import Connection
 
-from tsmigrate import capability
+from tsmigrate.catalog import extension
 from tsmigrate.catalog.ids import Ids
 from tsmigrate.catalog.session import fixed_settings
-from tsmigrate.errors import BlockedError
 from tsmigrate.sql import raw
 
 # What holds rows: a hypertable, or the one behind a continuous aggregate, under the name its user knows.
@@ -105,7 +104,7 @@ _FACTS = (_AGGREGATES, _DIMENSIONS, _CHUNKS, _TABLESPACES, _COLUMNSTORE, _AGGREG
 
 def timescale_text(connection: Connection) -> str:
     """Hypertables, dimensions, columnstore settings, continuous aggregates and jobs. Empty where there are none."""
-    if not _is_there(connection):
+    if not extension.answers(connection):
         return ""
     facts: dict[str, list[str]] = defaultdict(list)
     with fixed_settings(connection):
@@ -115,16 +114,3 @@ def timescale_text(connection: Connection) -> str:
             for holder, fact in sorted((name, ids.named_in_config(fact)) for name, fact in found):
                 facts[holder].append(fact)
     return "\n".join(f"{name}\n{indent(chr(10).join(facts[name]), '    ')}\n" for name in sorted(facts))
-
-
-def _is_there(connection: Connection) -> bool:
-    """Whether the extension is created, and answers: some of its views end the connection where it is not preloaded."""
-    timescale = capability.ask(connection).timescale
-    if timescale.installed is None:
-        return False
-    if not timescale.preloaded:
-        raise BlockedError(
-            "this database has the timescaledb extension, and the server does not preload it",
-            mend="add timescaledb to shared_preload_libraries and restart the server",
-        )
-    return True

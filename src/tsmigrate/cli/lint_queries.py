@@ -11,8 +11,9 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tsmigrate.lint.engine import Rules
+    from tsmigrate.lint.engine import Engine, Rules
     from tsmigrate.lint.known import Known
+    from tsmigrate.lint.report.report import Report
     from tsmigrate.lint.settings import LintSettings
     from tsmigrate.lint.snippet import Judged
     from tsmigrate.lint.target import Target
@@ -80,58 +81,95 @@ def lint_queries(
 
     Reads source, runs nothing, needs no database. Exit code 0: nothing at or above --fail-on; 1: findings.
     """
-    from tsmigrate.errors import UsageError
-    from tsmigrate.lint import baseline as baselines
-    from tsmigrate.lint import changed, settings
-    from tsmigrate.lint import target as targets
-    from tsmigrate.lint.engine import Engine
-    from tsmigrate.lint.report.report import Report, formats
-    from tsmigrate.lint.report.text import summary
-    from tsmigrate.lint.run import Job, lint
-    from tsmigrate.lint.snippet import Judged
-    from tsmigrate.lint.sources.walk import files
-    from tsmigrate.lint.target import Target
+    from tsmigrate.lint import settings
+    from tsmigrate.lint.report.report import Report
+    from tsmigrate.lint.violation import Severity
 
     named = paths or [Path()]
     start = named[0] if named[0].is_dir() else named[0].parent
     chosen = settings.find(start)
-    found = list(files(named, chosen.exclude))
-    known, server = _known(chosen, [*files(chosen.learn), *found], start, url)
+    known, server, found = _known(chosen, named, start, url)
     if show_hypertables:
         _show(known)
         raise typer.Exit
+    judged_for = _target(target, chosen, server)
+    engine = _engine(known, judged_for, _rules(chosen, select or (), ignore or ()))
+    report = Report(_judged(engine, found, start, chosen=chosen, diff_base=diff_base, jobs=jobs))
+    if diff or fix:
+        _fix(report.judged, write=fix)
+        if diff:
+            raise typer.Exit
+    _compare(report, write_baseline, baseline or chosen.baseline)
+    print(_written(report, output, statistics=statistics), end="")
+    raise typer.Exit(report.exit_code(Severity(fail_on) if fail_on else chosen.fail_on))
+
+
+def _engine(known: Known, target: Target, rules: Rules) -> Engine:
+    from tsmigrate.errors import UsageError
+    from tsmigrate.lint.engine import Engine
+
     if not known.hypertables:
         raise UsageError("no hypertable is known, so no query can be judged", mend=_DECLARE)
+    return Engine(known, target, rules)
+
+
+def _target(wanted: str | None, chosen: LintSettings, server: Target | None) -> Target:
+    """The server to judge for: the one said, the one asked, or the newest tried."""
+    from tsmigrate.lint.target import DEFAULT, Target
+
+    return Target.parse(wanted) if wanted else chosen.target or server or DEFAULT
+
+
+def _judged(
+    engine: Engine,
+    found: Sequence[Path],
+    start: Path,
+    *,
+    chosen: LintSettings,
+    diff_base: str | None,
+    jobs: int | None,
+) -> Judged:
+    """What came of all files, or of what changed in them since `diff_base`."""
+    from tsmigrate.lint import changed
+    from tsmigrate.lint.run import Job, lint
+    from tsmigrate.lint.snippet import Judged
+
     lines = changed.since(diff_base, start) if diff_base else None
     if lines is not None:
         found = [path for path in found if path.resolve() in lines]
-    judged_for = Target.parse(target) if target else chosen.target or server or targets.DEFAULT
-    engine = Engine(known, judged_for, _rules(chosen, select or (), ignore or ()))
     total = Judged()
     for one in lint(Job(engine, require_reason=chosen.require_reason), found, jobs=jobs):
         total.add(one)
     if lines is not None:
         total.violations = changed.only(total.violations, lines)
-    if diff or fix:
-        _fix(total, write=fix)
-        if diff:
-            raise typer.Exit
-    report = Report(total)
-    if write_baseline is not None:
-        baselines.write(write_baseline, total.violations)
-        print(f"{write_baseline}: {len(total.violations)} findings")
+    return total
+
+
+def _compare(report: Report, write: Path | None, accepted: Path | None) -> None:
+    """Write a baseline and be done, or leave out what is in one."""
+    from tsmigrate.lint import baseline
+
+    if write is not None:
+        baseline.write(write, report.violations)
+        print(f"{write}: {len(report.violations)} findings")
         raise typer.Exit
-    if accepted := baseline or chosen.baseline:
-        total.violations, report.in_baseline = baselines.without(accepted, total.violations)
-    print(summary(report) if statistics else formats()[output](report), end="")
-    raise typer.Exit(report.exit_code(settings.severity(fail_on, "--fail-on") if fail_on else chosen.fail_on))
+    if accepted is not None:
+        report.judged.violations, report.in_baseline = baseline.without(accepted, report.violations)
+
+
+def _written(report: Report, output: LintFormat, *, statistics: bool) -> str:
+    from tsmigrate.lint.report.report import formats
+    from tsmigrate.lint.report.text import summary
+
+    return summary(report) if statistics else formats()[output](report)
 
 
 def _fix(total: Judged, *, write: bool) -> None:
     """Apply the fixes, or print them; what is applied is reported no more."""
     from itertools import groupby
 
-    from tsmigrate.lint.fix import diff, fixed
+    from tsmigrate.lint.fix import fixed
+    from tsmigrate.patch import diff
 
     mended = [one for one in total.violations if one.fix is not None]
     for file, its in groupby(mended, key=lambda violation: violation.file):
@@ -145,16 +183,22 @@ def _fix(total: Judged, *, write: bool) -> None:
         total.violations = [one for one in total.violations if one.fix is None]
 
 
-def _known(chosen: LintSettings, found: Sequence[Path], start: Path, url: str | None) -> tuple[Known, Target | None]:
+def _known(
+    chosen: LintSettings, named: Sequence[Path], start: Path, url: str | None
+) -> tuple[Known, Target | None, list[Path]]:
+    """What is known, the version of the server that was asked, and the files to lint."""
     from tsmigrate.lint.learn.learn import learn
+    from tsmigrate.lint.sources.walk import files
 
+    found = list(files(named, chosen.exclude))
+    read = [*files(chosen.learn), *found]
     if url is None:
-        return learn(chosen, found, start), None
+        return learn(chosen, read, start), None, found
     from tsmigrate.cli.options import database
     from tsmigrate.lint.learn import live
 
     asked = database(url, None)
-    return learn(chosen, found, start, database=asked), live.target(asked)
+    return learn(chosen, read, start, database=asked), live.target(asked), found
 
 
 def _show(known: Known) -> None:
@@ -179,4 +223,4 @@ def _rules(chosen: LintSettings, select: Sequence[str], ignore: Sequence[str]) -
             raise UsageError(f"no rule {one}", mend="tsmigrate explain-rule shows what there is: " + ", ".join(codes))
     kept = {code for code in codes if not wanted or any(code.startswith(one) for one in wanted)}
     kept -= {code for code in kept if any(code.startswith(one) for one in unwanted)}
-    return Rules(chosen.severity, frozenset(codes) - kept)
+    return Rules(chosen.severity, frozenset(codes) - kept, chosen.options)

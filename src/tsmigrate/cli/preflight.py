@@ -11,6 +11,7 @@ import typer
 from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, counted_word, database
 
 if TYPE_CHECKING:
+    from tsmigrate.convert.estimate import Estimate
     from tsmigrate.convert.preflight import Report
 
 
@@ -38,9 +39,9 @@ def preflight(
 ) -> None:
     """Say what would stop or hurt a table's conversion to a hypertable, and what it would come to.
 
-    Reads only. What `op.create_hypertable` would refuse is a blocker, in the same words. Rows are looked at by an
-    index that begins with the column, or else in one scan. Exit code 0: nothing stands in the way; 1: there are
-    warnings; 3: something blocks.
+    Changes nothing. What `op.create_hypertable` would refuse is a blocker, in the same words. Rows are looked at by an
+    index that begins with the column, or else in one scan; a sample is copied, to see how long it takes, and forgotten.
+    Exit code 0: nothing stands in the way; 1: there are warnings; 3: something blocks.
     """
     from tsmigrate import connect
     from tsmigrate.catalog.relation import Relation
@@ -83,13 +84,14 @@ def _summary(report: Report) -> dict[str, object]:
         "chunks_exact": rows.chunks_exact,
         "locks": report.locks,
         "lock_room": report.lock_room,
+        "estimates": [_written(each) for each in _estimates(report)],
         **{f"{severity}s": counts[severity] for severity in Severity if severity is not Severity.OK},
     }
 
 
 def _predicted(report: Report) -> str:
     """What the conversion comes to, as far as it is known, on short lines."""
-    from tsmigrate.convert.preflight.subject import size
+    from tsmigrate.convert.words import size
 
     rows = report.rows
     lines = [f"{report.table} by {report.column}"]
@@ -101,7 +103,26 @@ def _predicted(report: Report) -> str:
     if rows.chunks is not None:
         chunks = f"{rows.chunks:,} chunks" if rows.chunks_exact else f"about {rows.chunks:,} chunks"
         lines.append(f"{chunks} of {report.interval}, {report.locks:,} of {report.lock_room:,} locks")
+    lines += [f"{each.way}: {each.told}" for each in _estimates(report)]
     return "\n  ".join(lines)
+
+
+def _written(estimate: Estimate) -> dict[str, object]:
+    return {
+        "method": estimate.way,
+        "lock_seconds": [round(estimate.low, 1), round(estimate.high, 1)],
+        "disk_bytes": estimate.disk,
+        "wal_bytes": estimate.log,
+        "tried": estimate.tried,
+    }
+
+
+def _estimates(report: Report) -> list[Estimate]:
+    """Of each way that this server knows."""
+    outlook = report.outlook
+    if outlook is None:
+        return []
+    return [outlook.copying(), *([outlook.attaching()] if outlook.may_attach else [])]
 
 
 def _verdict(report: Report) -> str:

@@ -27,11 +27,11 @@ def locked(relation: Relation | str, locking: Locking, *, tied: str = "'SHARE RO
         name(relation),
         "ACCESS EXCLUSIVE",
         locking,
-        and_those=assemble(_TIED, table=table, mode=assemble(tied, table=table)),
+        and_those=assemble(TIED, table=table, mode=assemble(tied, table=table)),
     )
 
 
-_TIED = """\
+TIED = """\
 SELECT tied::regclass::text, {{mode}}
   FROM (SELECT CASE {{table}}::regclass WHEN conrelid THEN confrelid ELSE conrelid END FROM pg_constraint
          WHERE contype = 'f' AND conparentid = 0 AND {{table}}::regclass IN (conrelid, confrelid)) AS f (tied)

@@ -27,20 +27,30 @@ def plain_table(request: RevertRequest) -> str:
 
     A table that was attached (`attach.attached`) is detached instead, and the rows of other chunks move into it. Where
     that would not give back what it should, the rows are copied after all.
+
+    A table that was partitioned (`partitioned.or_else`) comes back with its partitions, each with its rows. Rows that
+    none of them holds are refused beforehand.
     """
     return do_block(
         "plain_table",
-        goal=literal("a plain table"),
+        goal="goal",
         target="c.relation",
         table=literal(name(request.table)),
         lock=locked(request.table, request.locking),
         hold=literal("tsmigrate_hold"),
-        further_counts="''",
-        further_counted="",
+        further_counts="further_counts",
+        further_counted=", homeless",
+        partitioned_table="target",
+        look=undo.look(request.key, "remembered"),
+        attached_name="attached",
         recall=undo.recall(request.key, "remembered"),
         tell_gone=tell(
             "format('%s is copied back: %s, which was attached, is no chunk of it any more', table_name, "
             "remembered ->> 'attached')"
+        ),
+        tell_partition_gone=tell(
+            "format('the partition %s of %s is gone: it is no chunk of it any more', partition.known_as, table_name)",
+            "WARNING",
         ),
         tell_copied=tell("format('%s is copied back, since it cannot be detached: %s', table_name, SQLERRM)"),
     )

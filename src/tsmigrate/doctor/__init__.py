@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tsmigrate import capability, connect
 from tsmigrate.capability import Server
-from tsmigrate.doctor import environment, server
+from tsmigrate.doctor import environment, server, update
 from tsmigrate.errors import BlockedError
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.url import DatabaseUrl
@@ -19,8 +19,9 @@ def examine(database: DatabaseUrl, ini: Path | None) -> tuple[list[Finding], Ser
     try:
         with connect.connection(database) as connection:
             answered = capability.ask(connection)
+            known = update.ask(connection, answered, database)
         findings.append(Finding("connection", Severity.OK, f"reached {database} (from {database.source})"))
-        findings += server.examine(answered)
+        findings += server.examine(answered) + update.examine(answered, known)
     except BlockedError as error:
         findings.append(Finding("connection", Severity.BLOCKER, error.message, mend=error.mend))
     return findings + environment.examine(ini), answered

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from tsmigrate import settings
 from tsmigrate.capability import Version
+from tsmigrate.env_py import PLUGIN, PLUGIN_NAME, TRANSACTIONS, EnvPy, admits_plugin, is_other_than_true
 from tsmigrate.errors import UsageError
 from tsmigrate.finding import Finding, Severity
 
 OLDEST_ALEMBIC = Version(1, 18)
-PLUGIN = "tsmigrate.autogenerate"
-
-
-@dataclass(frozen=True)
-class EnvPy:
-    """A project's env.py, parsed."""
-
-    path: Path
-    tree: ast.Module
+INIT = "tsmigrate init shows the lines and adds them"
 
 
 Check = Callable[[EnvPy], Finding]
@@ -73,16 +64,16 @@ def _find_env(configuration: settings.AlembicSettings | None) -> tuple[EnvPy | N
             "a new project starts with: alembic init migrations",
         )
     named = " and ".join(str(path) for path in configuration.files)
-    if configuration.script_location is None:
+    path = configuration.env_py
+    if path is None:
         return None, Finding(
             "alembic",
             Severity.NOTE,
             f"script_location in {named} is missing or names a Python package",
             why="doctor reads files only, so it did not look at env.py",
         )
-    path = _shortest(configuration.script_location / "env.py")
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        env = EnvPy.read(path)
     except (OSError, SyntaxError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not valid Python"
         return None, Finding(
@@ -92,53 +83,50 @@ def _find_env(configuration: settings.AlembicSettings | None) -> tuple[EnvPy | N
             why=f"{named} points to it (script_location)",
             mend="correct script_location or mend the file",
         )
-    return EnvPy(path, tree), Finding("alembic", Severity.OK, f"{named} with {path}")
-
-
-def _shortest(path: Path) -> Path:
-    """As the user would type it from here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return env, Finding("alembic", Severity.OK, f"{named} with {path}")
 
 
 @check
 def alembic_plugin(env: EnvPy) -> Finding:
-    """Whether env.py imports the plugin that teaches autogenerate about TimescaleDB."""
-    if PLUGIN in _imported(env.tree):
+    """Whether env.py imports the plugin that teaches autogenerate about TimescaleDB, and lets it work."""
+    left_out = any(admits_plugin(plugins) is False for plugins in env.plugin_lists())
+    if env.imports_plugin and not left_out:
         return Finding("alembic plugin", Severity.OK, f"{env.path} imports {PLUGIN}")
     return Finding(
         "alembic plugin",
         Severity.WARNING,
-        f"{env.path} does not import {PLUGIN}",
+        f"{env.path} gives autogenerate_plugins without {PLUGIN_NAME}"
+        if env.imports_plugin
+        else f"{env.path} does not import {PLUGIN}",
         why="autogenerate would propose to drop TimescaleDB's own tables",
-        mend=f"add this line to {env.path}: import {PLUGIN}",
+        mend=INIT,
     )
-
-
-def _imported(tree: ast.Module) -> set[str]:
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
 
 
 @check
 def alembic_transactions(env: EnvPy) -> Finding:
     """Whether each revision gets a transaction of its own (transaction_per_migration)."""
-    # A keyword of any call: env.py may call `context.configure` by whatever name it likes.
-    given = [
-        node.value
-        for node in ast.walk(env.tree)
-        if isinstance(node, ast.keyword) and node.arg == "transaction_per_migration"
-    ]
-    if given and not any(isinstance(value, ast.Constant) and value.value is not True for value in given):
-        return Finding("alembic transactions", Severity.OK, "each revision has a transaction of its own")
+    check, why = "alembic transactions", "a failure in a later revision would take finished conversions back with it"
+    if begun := env.own_transactions():
+        return Finding(
+            check,
+            Severity.WARNING,
+            f"{env.path} begins a transaction itself in line {begun[0]}, which all revisions of a run share",
+            why=why,
+            mend="give context.configure a connection from engine.connect(), and let context.begin_transaction() begin "
+            "the transactions",
+        )
+    # env.py may call `context.configure` by a name that is not known here: then a keyword of any call counts.
+    said = env.given(TRANSACTIONS)
+    complete = (
+        not env.lacking_transactions() if env.configure_calls else said and not any(map(is_other_than_true, said))
+    )
+    if complete:
+        return Finding(check, Severity.OK, "each revision has a transaction of its own")
     return Finding(
-        "alembic transactions",
+        check,
         Severity.WARNING,
         f"{env.path} does not give each revision a transaction of its own",
-        why="a failure in a later revision would take finished conversions back with it",
-        mend="pass transaction_per_migration=True to each context.configure",
+        why=why,
+        mend=INIT,
     )

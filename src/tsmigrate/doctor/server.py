@@ -133,8 +133,6 @@ def extension(server: Server) -> Finding:
             why=f"tsmigrate works from {OLDEST_TIMESCALEDB} on",
             mend=update if newer else "upgrade the TimescaleDB package on the server, then " + update,
         )
-    if timescale.available and timescale.installed < timescale.available:
-        return Finding("extension", Severity.WARNING, seen, why=f"the server offers {timescale.available}", mend=update)
     return Finding("extension", Severity.OK, seen)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from tsmigrate.lint.violation import Edit, Violation
@@ -18,10 +17,3 @@ def fixed(content: bytes, violations: Iterable[Violation]) -> bytes:
     for edit in reversed(kept):
         content = content[: edit.start] + edit.text.encode() + content[edit.end :]
     return content
-
-
-def diff(path: str, before: bytes, after: bytes) -> str:
-    """The fixes of a file as a patch."""
-    old, new = (text.decode("utf-8", "replace").splitlines(keepends=True) for text in (before, after))
-    lines = difflib.unified_diff(old, new, f"a/{path}", f"b/{path}")
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

@@ -128,3 +128,29 @@ class Known:
     def names(self) -> frozenset[str]:
         """What a statement has to mention to touch a hypertable, lower case: hypertables and views."""
         return frozenset(name.name.lower() for name in (*self.hypertables, *self.views))
+
+    def words(self) -> frozenset[str]:
+        """Every name of a table, column, function, type or schema that is known, as it is written without quotes."""
+        found = {*self.search_path}
+        for name in (*self.hypertables, *self.tables, *self.views, *self.functions):
+            found |= {name.schema, name.name}
+        for one in self.hypertables.values():
+            found |= {one.column, one.type, *one.dimensions, *(one.columns or ())}
+        for columns in self.tables.values():
+            found |= {*columns, *columns.values()}
+        for function in self.functions.values():
+            found.add(function.returns or "")
+        for view in self.views.values():
+            found |= {*view.columns, *_written(view.query)}
+        return frozenset(found)
+
+
+def _written(query: Node) -> Iterator[str]:
+    """Every text in a query: its columns are named by some of them."""
+    waiting: list[object] = [query]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, (list, dict)):
+            waiting += one.values() if isinstance(one, dict) else one

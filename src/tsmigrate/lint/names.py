@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 _IDENTIFIER = re.compile(rb"[a-z_\x80-\xff][\w$\x80-\xff]*")
 _FEW = 40  # up to here looking for each name is faster than cutting the text into identifiers
-_INSIDE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_$")
+_INSIDE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$")
+
+_ESCAPES = frozenset({rb"\n", rb"\t", rb"\r"})  # in a string of a program: "… FROM\nmessages"
 
 
 class Names:
@@ -28,11 +30,7 @@ class Names:
     def within(self, text: bytes) -> bool:
         lowered = text.lower()
         if self._few is not None:
-            for name in self._few:
-                if name in lowered:
-                    break
-            else:
-                return self._has_odd(lowered)
+            return any(name in lowered and _words(lowered, name) for name in self._few) or self._has_odd(lowered)
         return not self._plain.isdisjoint(_IDENTIFIER.findall(lowered)) or self._has_odd(lowered)
 
     def within_program(self, content: bytes) -> bool:
@@ -43,10 +41,7 @@ class Names:
         """Where a program names one, or a model, or one of `further`; upper and lower case as written for those."""
         found = list(self.places(content))
         for name in (*self._models, *further):
-            at = content.find(name)
-            while at >= 0:
-                found.append(at)
-                at = content.find(name, at + len(name))
+            found += _words(content, name)
         return found
 
     def _has_odd(self, lowered: bytes) -> bool:
@@ -68,12 +63,14 @@ class Names:
         return found
 
 
-def _words(lowered: bytes, name: bytes) -> list[int]:
+def _words(text: bytes, name: bytes) -> list[int]:
     found, width = [], len(name)
-    at = lowered.find(name)
+    at = text.find(name)
     while at >= 0:
-        before, after = lowered[at - 1 : at], lowered[at + width : at + width + 1]
-        if (not before or before[0] not in _INSIDE) and (not after or after[0] not in _INSIDE):
+        before, after = text[at - 1 : at], text[at + width : at + width + 1]
+        if (not before or before[0] not in _INSIDE or text[at - 2 : at] in _ESCAPES) and (
+            not after or after[0] not in _INSIDE
+        ):
             found.append(at)
-        at = lowered.find(name, at + width)
+        at = text.find(name, at + width)
     return found

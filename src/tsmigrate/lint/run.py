@@ -56,9 +56,9 @@ def lint_file(job: Job, path: str) -> Judged:
     except UnreadableError as error:
         _noted(judging.found, path, str(error))
     except TooLongError:
-        judging.unparsable(0, f"took longer than {job.seconds} s", Snippet(b""))
+        judging.telling.unparsable(0, f"took longer than {job.seconds} s", Snippet(b""))
     except (RecursionError, MemoryError):
-        judging.unparsable(0, "nested too deeply", Snippet(b""))
+        judging.telling.unparsable(0, "nested too deeply", Snippet(b""))
     found = judging.found
     found.violations = list(each(found.violations))
     sifted = suppress.sift(

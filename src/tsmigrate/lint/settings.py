@@ -8,6 +8,7 @@ search_path = ["sms", "public"]
 [lint]                              # in pyproject.toml: [tool.tsmigrate.lint]
 ignore = ["TSQ302"]
 severity = { TSQ205 = "error" }
+TSQ101 = { exempt = ["sms.countries"] }
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from typing import Any
 from tsmigrate.errors import UsageError
 from tsmigrate.lint import target
 from tsmigrate.lint.known import DEFAULT_SEARCH_PATH, Hypertable, Name
+from tsmigrate.lint.options import Options, severity, texts
+from tsmigrate.lint.options import read as read_options
+from tsmigrate.lint.rules.rule import rules
 from tsmigrate.lint.sql.functions import type_name
 from tsmigrate.lint.target import Target
 from tsmigrate.lint.violation import Severity
@@ -40,6 +44,7 @@ class LintSettings:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     severity: Mapping[str, Severity] = field(default_factory=dict)
+    options: Mapping[str, Options] = field(default_factory=dict)  # by the rule's code
     target: Target | None = None
     exclude: tuple[str, ...] = ()
     fail_on: Severity = Severity.ERROR
@@ -75,12 +80,19 @@ def _table(path: Path) -> dict[str, Any]:
 
 def _read(path: Path, table: dict[str, Any]) -> LintSettings:
     lint = table.get("lint", {})
-    unknown = set(lint) - {*_LINT, *(name.replace("_", "-") for name in _LINT)}
+    if not isinstance(lint, dict):
+        raise UsageError(f"{path}: lint is no table", mend="write [lint] above its settings")
+    codes = {rule.code: rule.options for rule in rules()}
+    unknown = set(lint) - {*_LINT, *(name.replace("_", "-") for name in _LINT), *codes}
     if unknown:
         raise UsageError(
-            f"{path}: [lint] has no setting {', '.join(sorted(unknown))}", mend=f"it has {', '.join(sorted(_LINT))}"
+            f"{path}: [lint] has no setting {', '.join(sorted(unknown))}",
+            mend=f"it has {', '.join(sorted(_LINT))}, and a table for each rule",
         )
+    options = {code: read_options(f"{path}: [lint.{code}]", codes[code], lint[code]) for code in codes if code in lint}
     lint = {name.replace("-", "_"): value for name, value in lint.items()}
+    severities = {code: severity(value, path) for code, value in dict(lint.get("severity", {})).items()}
+    severities |= {code: one.severity for code, one in options.items() if one.severity is not None}
     search_path = tuple(table.get("search_path", DEFAULT_SEARCH_PATH))
     declared = table.get("hypertables", {})
     baseline = lint.get("baseline")
@@ -88,23 +100,21 @@ def _read(path: Path, table: dict[str, Any]) -> LintSettings:
         file=path,
         hypertables=tuple(_hypertable(path, name, one, search_path) for name, one in declared.items()),
         search_path=search_path,
-        select=tuple(lint.get("select", ())),
-        ignore=tuple(lint.get("ignore", ())),
-        severity={code: severity(value, path) for code, value in lint.get("severity", {}).items()},
+        select=_texts(path, lint, "select"),
+        ignore=_texts(path, lint, "ignore"),
+        severity=severities,
+        options=options,
         target=target.Target.parse(lint["target"]) if "target" in lint else None,
-        exclude=tuple(lint.get("exclude", ())),
+        exclude=_texts(path, lint, "exclude"),
         fail_on=severity(lint.get("fail_on", "error"), path),
         require_reason=bool(lint.get("require_reason", False)),
         baseline=path.parent / baseline if baseline else None,
-        learn=tuple(path.parent / one for one in lint.get("learn", ())),
+        learn=tuple(path.parent / one for one in _texts(path, lint, "learn")),
     )
 
 
-def severity(value: str, where: Path | str) -> Severity:
-    try:
-        return Severity(value)
-    except ValueError:
-        raise UsageError(f"{where}: not a severity: {value}", mend=f"one of {', '.join(Severity)}") from None
+def _texts(path: Path, lint: dict[str, Any], name: str) -> tuple[str, ...]:
+    return texts(f"{path}: {name}", lint.get(name, []))
 
 
 def _hypertable(path: Path, name: str, one: Any, search_path: tuple[str, ...]) -> Hypertable:

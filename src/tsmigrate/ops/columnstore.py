@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alembic.operations import Operations
 
 from tsmigrate import undo
+from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
-from tsmigrate.ops.facts import COLUMNSTORE_POLICY, COMPRESSED_CHUNKS, LOCKS_TO_DECOMPRESS, find_hypertable, policy
-from tsmigrate.ops.operation import TableOperation, operation
+from tsmigrate.ops.facts import COMPRESSED_CHUNKS, LOCKS_TO_DECOMPRESS, find_hypertable, policy
+from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, no_room_for_locks, refuse_all
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.support import require_support, return_if_skipped
+from tsmigrate.ops.support import require_support, return_if_skipped, skip_with_upgrade
 from tsmigrate.plpgsql import assemble, do_block, lock
+from tsmigrate.schema import layout
+from tsmigrate.schema.layout import Order
 from tsmigrate.sql import identifier, literal
 
-SET = "set_columnstore"
-
-
-@dataclass(frozen=True)
-class _Order:
-    """An entry of `orderby`: a column with its direction."""
-
-    column: str
-    rest: str
-
-    @classmethod
-    def parse(cls, entry: str) -> _Order:
-        found = _ENTRY.fullmatch(entry.strip())
-        if found is None:
-            raise UsageError(
-                f"set_columnstore cannot order by {entry!r}",
-                mend='write a column, then ASC or DESC, then NULLS FIRST or NULLS LAST, as in "at DESC"; a name with '
-                "blanks, commas or such goes between double quotes",
-            )
-        column = found["plain"] or found["quoted"].replace('""', '"')
-        direction, nulls = found["direction"], found["nulls"]
-        return cls(
-            column, (f" {direction.upper()}" if direction else "") + (f" NULLS {nulls.upper()}" if nulls else "")
-        )
-
-    def __str__(self) -> str:
-        return identifier(self.column) + self.rest
-
-
-_ENTRY = re.compile(
-    r"""(?:(?P<plain>[^\s"',;()]+)|"(?P<quoted>(?:[^"]|"")+)")"""
-    r"(?:\s+(?P<direction>ASC|DESC))?(?:\s+NULLS\s+(?P<nulls>FIRST|LAST))?",
-    re.IGNORECASE,
-)
+SET, DISABLE = "set_columnstore", "disable_columnstore"
 
 
 @operation
@@ -86,7 +55,7 @@ class SetColumnstore(TableOperation):
         operations.invoke(cls(table, schema, segmentby, orderby))
 
     def statements(self, run: Run) -> Sequence[str]:
-        order = self._order()
+        order = layout.parse(f"{SET} of {self.subject}", self.segmentby, self.orderby)
         return [
             do_block(
                 """
@@ -94,6 +63,7 @@ class SetColumnstore(TableOperation):
                   facts record;
                   before jsonb;
                 BEGIN
+                  {{skip_with_upgrade}}
                   {{require_support}}
                   {{find}}
                   {{reasons}}
@@ -103,6 +73,7 @@ class SetColumnstore(TableOperation):
                   {{apply}}
                 END
                 """,
+                skip_with_upgrade=skip_with_upgrade(self.undo_key(run, DISABLE), run),
                 require_support=require_support(self.undo_key(run, SET), run),
                 find=find_hypertable(self.subject),
                 reasons=refuse_all(f"set_columnstore of {self.subject}", self._reasons(order)),
@@ -119,27 +90,7 @@ class SetColumnstore(TableOperation):
             )
         ]
 
-    def _order(self) -> list[_Order]:
-        """The entries of `orderby`, or an error where these arguments make no sense on any table."""
-        for argument, value in (("segmentby", self.segmentby), ("orderby", self.orderby)):
-            if isinstance(value, str):
-                raise UsageError(f"set_columnstore of {self.subject}: {argument} is {value!r}", mend="give a list")
-        if self.orderby is not None and not self.orderby:
-            raise UsageError(
-                f"set_columnstore of {self.subject} orders by nothing",
-                mend="name columns, usually the partition column: orderby=['at DESC']; or leave orderby out",
-            )
-        order = [_Order.parse(entry) for entry in self.orderby or ()]
-        named = [*(self.segmentby or ()), *(entry.column for entry in order)]
-        twice = sorted({column for column in named if named.count(column) > 1})
-        if twice:
-            raise UsageError(
-                f"set_columnstore of {self.subject} names {', '.join(map(identifier, twice))} more than once",
-                mend="a column is segmented by or ordered by, once",
-            )
-        return order
-
-    def _settings(self, order: list[_Order]) -> str:
+    def _settings(self, order: list[Order]) -> str:
         """An expression of type jsonb, as `read_settings` gives it."""
         segmentby = None if self.segmentby is None else ", ".join(map(identifier, self.segmentby))
         orderby = ", ".join(map(str, order)) or None
@@ -150,7 +101,7 @@ class SetColumnstore(TableOperation):
         # What this operation does not speak of stays as it is.
         return f"coalesce(before, '{{}}') || jsonb_build_object({values})"
 
-    def _reasons(self, order: list[_Order]) -> list[Reason]:
+    def _reasons(self, order: list[Order]) -> list[Reason]:
         columns = [*(self.segmentby or ()), *(entry.column for entry in order)]
         return [
             NOT_ITS_OWNER,
@@ -230,8 +181,6 @@ class RestoreColumnstore(TableOperation):
                   IF before <> '{}' THEN
                     {{apply}}
                   ELSE
-                    {{reasons}}
-                    {{decompress}}
                     {{disable}}
                   END IF;
                 END
@@ -247,14 +196,75 @@ class RestoreColumnstore(TableOperation):
                     only=True,
                 ),
                 apply=apply_settings("before"),
-                reasons=refuse_all(f"restore_columnstore of {self.subject}", _REASONS_AGAINST_DISABLING),
-                decompress=_DECOMPRESS_ALL,
-                disable=disable(),
+                disable=_disable(self),
             )
         ]
 
     def reverse(self) -> SetColumnstore:
         return SetColumnstore(self.table, self.schema, self.segmentby, self.orderby)
+
+
+@operation
+@dataclass(frozen=True)
+class DisableColumnstore(TableOperation):
+    """Decompress the chunks of a hypertable, in one transaction, and disable its columnstore.
+
+    Refused while a policy would compress them again. Its reverse compresses nothing: a policy does.
+    """
+
+    was: SetColumnstore | None = field(default=None, metadata=NOT_WRITTEN)
+    name = DISABLE
+
+    @classmethod
+    def disable_columnstore(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
+        """Take all chunks out of a hypertable's columnstore, and disable it."""
+        operations.invoke(cls(table, schema))
+
+    def statements(self, run: Run) -> Sequence[str]:
+        return [
+            do_block(
+                """
+                DECLARE
+                  facts record;
+                  chunk text;
+                BEGIN
+                  {{skip_with_upgrade}}
+                  {{require_support}}
+                  {{find}}
+                  {{lock}}
+                  IF facts.columnstore THEN
+                    {{disable}}
+                  END IF;
+                END
+                """,
+                skip_with_upgrade=skip_with_upgrade(self.undo_key(run, SET), run),
+                require_support=require_support(self.undo_key(run, DISABLE), run),
+                find=find_hypertable(self.subject),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True),
+                disable=_disable(self),
+            )
+        ]
+
+    def reverse(self) -> SetColumnstore:
+        if self.was is None:
+            raise UsageError(
+                f"disable_columnstore of {self.subject} does not know how the columnstore was laid out",
+                mend="write the downgrade with op.set_columnstore by hand",
+            )
+        return self.was
+
+
+def _disable(asked: TableOperation) -> str:
+    return assemble(
+        """
+        {{reasons}}
+        {{decompress}}
+        {{disable}}
+        """,
+        reasons=refuse_all(f"{asked.name} of {asked.subject}", _REASONS_AGAINST_DISABLING),
+        decompress=_DECOMPRESS_ALL,
+        disable=disable(),
+    )
 
 
 _REASONS_AGAINST_DISABLING = (

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from alembic.operations import Operations
 
 from tsmigrate import undo
+from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, RETENTION_POLICY
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.facts import COLUMNSTORE_POLICY, RETENTION_POLICY, find_hypertable, policy
+from tsmigrate.ops.facts import find_hypertable, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import (
     INTEGER_NOW_MISSING,
@@ -22,11 +23,17 @@ from tsmigrate.ops.reasons import (
 )
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.spans import Span, schedule, size
-from tsmigrate.ops.support import INSTALLED_VERSION, require_support, return_if_skipped
+from tsmigrate.ops.support import (
+    INSTALLED_VERSION,
+    require_support,
+    require_support_in_upgrade,
+    return_if_skipped,
+    skip_with_upgrade,
+)
 from tsmigrate.plpgsql import do_block, lock, tell
 from tsmigrate.sql import literal
 
-ADD = "add_columnstore_policy"
+ADD, REMOVE = "add_columnstore_policy", "remove_columnstore_policy"
 
 
 @operation
@@ -70,6 +77,7 @@ class AddColumnstorePolicy(TableOperation):
                   {{age}}
                   {{schedule}}
                 BEGIN
+                  {{skip_with_upgrade}}
                   {{require_support}}
                   {{find}}
                   {{read_age}}
@@ -83,6 +91,7 @@ class AddColumnstorePolicy(TableOperation):
                     USING facts.relation, age, schedule;
                 END
                 """,
+                skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
                 require_support=require_support(key, run),
                 find=find_hypertable(self.subject),
                 age=age.declaration,
@@ -131,10 +140,13 @@ _REASONS = (
 @operation
 @dataclass(frozen=True)
 class RemoveColumnstorePolicy(TableOperation):
-    """Take `add_columnstore_policy` back: remove the policy. Chunks in the columnstore stay there."""
+    """Remove the columnstore policy: in a downgrade what `add_columnstore_policy` added, in an upgrade any.
+
+    Chunks in the columnstore stay there.
+    """
 
     added: AddColumnstorePolicy | None = field(default=None, metadata=NOT_WRITTEN)
-    name = "remove_columnstore_policy"
+    name = REMOVE
 
     @classmethod
     def remove_columnstore_policy(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
@@ -152,6 +164,7 @@ class RemoveColumnstorePolicy(TableOperation):
                 BEGIN
                   {{recall}}
                   {{skipped}}
+                  {{require_support}}
                   {{find}}
                   {{reasons}}
                   {{lock}}
@@ -166,6 +179,7 @@ class RemoveColumnstorePolicy(TableOperation):
                 """,
                 recall=undo.recall(key, "before"),
                 skipped=return_if_skipped("before"),
+                require_support=require_support_in_upgrade(self.undo_key(run, REMOVE), run),
                 find=find_hypertable(self.subject),
                 reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
                 policy=policy(COLUMNSTORE_POLICY),

@@ -21,7 +21,7 @@ from tsmigrate.sql import dollar_quoted, literal
 DROP = "drop_continuous_aggregate"
 
 
-def _in_attempts(statement: str, subject: str, run: Run) -> str:
+def executed(statement: str, subject: str, run: Run) -> str:
     """`statement`, an expression, which takes its locks itself."""
     return "SET CONSTRAINTS ALL IMMEDIATE;\n" + in_attempts(
         f"EXECUTE {statement};",
@@ -91,7 +91,7 @@ class CreateContinuousAggregate(TableOperation):
                 create=dollar_quoted(create),
                 require_support=require_support(key, run),
                 remember=undo.remember(key, "jsonb_build_object('at', clock_timestamp())"),
-                execute=_in_attempts("query", self.subject, run),
+                execute=executed("query", self.subject, run),
                 mend=_MEND,
             )
         ]
@@ -176,10 +176,10 @@ class DropContinuousAggregate(TableOperation):
                 find_lost=find_lost_buckets(
                     self.subject, created_at="(was_created ->> 'at')::timestamptz", changes_are_lost=True
                 ),
-                destroy=self._destroy(run),
+                destroy=archive_or_refuse(self.subject, run),
                 capture=CAPTURE,
                 remember=undo.remember(dropped, "remembered"),
-                drop=_in_attempts(literal(f"DROP MATERIALIZED VIEW {self.subject}"), self.subject, run),
+                drop=executed(literal(f"DROP MATERIALIZED VIEW {self.subject}"), self.subject, run),
                 needed=refuse(
                     f"format(E'%s cannot be dropped:\\n%s', {literal(self.subject)}, detail)",
                     "drop what depends on it first, aggregates with op.drop_continuous_aggregate",
@@ -187,27 +187,27 @@ class DropContinuousAggregate(TableOperation):
             )
         ]
 
-    def _destroy(self, run: Run) -> str:
-        if not run.allow_data_loss:
-            return refuse(
-                told_lost(self.subject),
-                "keep the aggregate; or set tsmigrate.allow_data_loss = true (-x or alembic.ini): its rows are then "
-                "copied to the schema tsmigrate_archive first",
-            )
-        return assemble(
-            _ARCHIVE,
-            described=literal(
-                f"Rows of the continuous aggregate {self.subject}, which revision {run.revision} dropped"
-            ),
-            tell=tell(
-                f"format('%s held %s buckets that cannot be made again; its rows are kept in %s', "
-                f"{literal(self.subject)}, lost.whole + lost.partly, archive)",
-                "WARNING",
-            ),
-        )
-
     def reverse(self) -> RestoreContinuousAggregate:
         return RestoreContinuousAggregate(self.table, self.schema)
+
+
+def archive_or_refuse(subject: str, run: Run) -> str:
+    """What becomes of an aggregate whose buckets, found in `lost`, cannot be made again."""
+    if not run.allow_data_loss:
+        return refuse(
+            told_lost(subject),
+            "keep the aggregate; or set tsmigrate.allow_data_loss = true (-x or alembic.ini): its rows are then "
+            "copied to the schema tsmigrate_archive first",
+        )
+    return assemble(
+        _ARCHIVE,
+        described=literal(f"Rows of the continuous aggregate {subject}, which revision {run.revision} dropped"),
+        tell=tell(
+            f"format('%s held %s buckets that cannot be made again; its rows are kept in %s', "
+            f"{literal(subject)}, lost.whole + lost.partly, archive)",
+            "WARNING",
+        ),
+    )
 
 
 # A name of 63 bytes at most that nothing in the archive has.

@@ -16,7 +16,7 @@ CREATE = "create_timescaledb_extension"
 
 
 def _key(run: Run) -> undo.Key:
-    return undo.Key(run.revision, CREATE, "timescaledb")
+    return undo.Key(run.revision, CREATE, "timescaledb", written=not run.downgrading)
 
 
 @operation

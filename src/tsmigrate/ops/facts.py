@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, RETENTION_POLICY
 from tsmigrate.plpgsql import assemble, refuse, require_table
 from tsmigrate.sql import literal
 
@@ -73,10 +74,6 @@ OF_HOLDER = "(hypertable_schema, hypertable_name) = (facts.holder_schema, facts.
 ON_IT = "(hypertable_schema, hypertable_name) IN ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name))"
 """A condition on timescaledb_information.jobs. Up to 2.2x it names the hypertable behind an aggregate, later the
 aggregate."""
-
-COLUMNSTORE_POLICY = "policy_compression"
-RETENTION_POLICY = "policy_retention"
-REFRESH_POLICY = "policy_refresh_continuous_aggregate"
 
 
 def policy(*names: str) -> str:

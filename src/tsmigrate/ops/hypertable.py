@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
+from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from sqlalchemy import Connection
 
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.attach import attached
-from tsmigrate.convert.in_place import HashDimension, HypertableRequest, hypertable
+from tsmigrate.convert.blocks import name
+from tsmigrate.convert.estimate import look
+from tsmigrate.convert.in_place import hypertable
+from tsmigrate.convert.request import HashDimension, HypertableRequest
 from tsmigrate.convert.revert import RevertRequest, plain_table
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.progress import shown
 from tsmigrate.ops.run import Run
 
 CREATE = "create_hypertable"
@@ -29,6 +37,14 @@ class _Conversion(TableOperation):
     @property
     def relation(self) -> Relation | str:
         return Relation(self.schema, self.table) if self.schema else self.table
+
+    def accompanied(self, context: MigrationContext, run: Run) -> AbstractContextManager[None]:
+        """What it comes to, and how far it is; nothing in `--sql`, nor of a table without rows."""
+        connection = None if context.as_sql or not run.progress else context.connection
+        return nullcontext() if connection is None else self._shown(connection, run)
+
+    @abstractmethod
+    def _shown(self, connection: Connection, run: Run) -> AbstractContextManager[None]: ...
 
 
 @operation
@@ -46,6 +62,10 @@ class CreateHypertable(_Conversion):
     the hypertable, whatever it spans, and `revert_hypertable` gives the same table back. It is locked for about two
     scans of its rows. `method="auto"` attaches where that is possible, and says why where it copies instead, for which
     it needs `migrate_data=True`. A table without rows is the same either way.
+
+    A natively partitioned table is taken too, and waits aside with its partitions for `revert_hypertable`. Its rows are
+    copied; with `"attach"` or `"auto"` partitions that hold a finite range of `column` become chunks as they are, and
+    why others are copied is told.
 
     Everything that would fail or lose something is refused before the first change, all reasons at once.
     """
@@ -98,6 +118,12 @@ class CreateHypertable(_Conversion):
         )
         return [METHODS[self.method](request)]
 
+    def _shown(self, connection: Connection, run: Run) -> AbstractContextManager[None]:  # noqa: ARG002
+        outlook = look(connection, name(self.relation), column=self.column)
+        if outlook is None or not (self.migrate_data or self.method == "attach"):
+            return nullcontext()
+        return shown(connection, outlook, outlook.converting(attach=self.method != "copy"), into_chunks=True)
+
     def reverse(self) -> RevertHypertable:
         return RevertHypertable(self.table, self.schema, self)
 
@@ -113,6 +139,8 @@ class RevertHypertable(_Conversion):
 
     A table that was attached is detached: the same table comes back, and rows of other chunks move into it. Where its
     chunk is gone, or the table would differ from the hypertable, the rows are copied after all, and why is told.
+
+    A table that was partitioned comes back with its partitions. Rows that none of them holds are refused.
     """
 
     created: CreateHypertable | None = field(default=None, metadata=NOT_WRITTEN)
@@ -126,6 +154,10 @@ class RevertHypertable(_Conversion):
     def statements(self, run: Run) -> Sequence[str]:
         request = RevertRequest(table=self.relation, key=self.undo_key(run, CREATE), locking=run.locking)
         return [plain_table(request)]
+
+    def _shown(self, connection: Connection, run: Run) -> AbstractContextManager[None]:
+        outlook = look(connection, name(self.relation), key=self.undo_key(run, CREATE))
+        return nullcontext() if outlook is None else shown(connection, outlook, outlook.reverting(), into_chunks=False)
 
     def reverse(self) -> CreateHypertable:
         if self.created is None:

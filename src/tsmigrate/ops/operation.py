@@ -6,11 +6,12 @@ what needs the catalog is a DO block, so that `alembic upgrade --sql` prints the
 
 from __future__ import annotations
 
+import inspect
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import MISSING, Field, dataclass, fields
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,7 @@ from alembic.operations import MigrateOperation, Operations
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
+from tsmigrate import pysource
 from tsmigrate.errors import UsageError
 from tsmigrate.ops import run
 from tsmigrate.ops.run import Run
@@ -42,6 +44,8 @@ class Operation(MigrateOperation):
     """The base of tsmigrate's operations."""
 
     name: ClassVar[str]
+    notes: Sequence[str] = field(default=(), kw_only=True, compare=False, repr=False, metadata=NOT_WRITTEN)
+    """What whoever reviews a generated revision should know: comments above the call."""
     isolated: ClassVar[bool] = False
     """It cannot run in a transaction, so it is alone in its revision, and can be run again after it was cut off."""
 
@@ -52,6 +56,10 @@ class Operation(MigrateOperation):
     def closing_statements(self, run: Run) -> Sequence[str]:  # noqa: ARG002
         """What an isolated operation does together with the revision's stamp: neither happens without the other."""
         return ()
+
+    def accompanied(self, context: MigrationContext, run: Run) -> AbstractContextManager[None]:  # noqa: ARG002
+        """What goes on around its statements."""
+        return nullcontext()
 
     @abstractmethod
     def reverse(self) -> MigrateOperation:
@@ -81,7 +89,7 @@ class TableOperation(Operation):
 
     def undo_key(self, run: Run, operation: str) -> Key:
         """Where the upgrade `operation` leaves what this table's downgrade needs."""
-        return Key(run.revision, operation, self.subject)
+        return Key(run.revision, operation, self.subject, written=not run.downgrading)
 
 
 Registered = TypeVar("Registered", bound=type[Operation])
@@ -102,17 +110,29 @@ def _run(operations: Operations, asked: Operation) -> None:
             f"{asked.name} runs only where each revision has its own transaction\n"
             "  mend: pass transaction_per_migration=True to context.configure in env.py"
         )
+    asked = _where_it_is(asked, context)
     circumstances = run.of(asked.name)
     _refuse_company(context, asked, circumstances.revision)
     statements = asked.statements(circumstances)
     if not asked.isolated:
-        _execute(operations, statements)
+        with _notices_told(context), asked.accompanied(context, circumstances):
+            for statement in statements:
+                operations.execute(raw(statement))
         return
     operations.execute(raw(_nothing_done_yet(asked.name, circumstances.revision)))
     _isolated_in[context] = (circumstances.revision, asked.name)
     with _outside_a_transaction(context):
         _execute(operations, statements)
     _execute(operations, asked.closing_statements(circumstances))
+
+
+def _where_it_is(asked: Operation, context: MigrationContext) -> Operation:
+    """Our statements are text, in which SQLAlchemy replaces no schema: we do what `schema_translate_map` says."""
+    connection = None if context.as_sql else context.connection
+    renamed = connection.get_execution_options().get("schema_translate_map") if connection else None
+    if not renamed or not isinstance(asked, TableOperation):
+        return asked
+    return replace(asked, schema=renamed.get(asked.schema, asked.schema))
 
 
 @contextmanager
@@ -150,17 +170,25 @@ def _notices_told(context: MigrationContext) -> Iterator[None]:
     try:
         yield
     finally:
-        driver.notices = before
+        notices, driver.notices = driver.notices, before
+        notices.tell()
 
 
 class _Notices:
     """In place of psycopg2's list, which SQLAlchemy empties after each statement."""
 
+    def __init__(self) -> None:
+        self._said: list[str] = []
+
     def append(self, notice: str) -> None:
-        severity, _, message = notice.partition(":")
-        if message.strip().startswith(NOTICE):
-            level = logging.WARNING if severity == "WARNING" else logging.INFO
-            log.log(level, message.strip().removeprefix(NOTICE))
+        self._said.append(notice)
+
+    def tell(self) -> None:
+        for notice in self._said:
+            severity, _, message = notice.partition(":")
+            if message.strip().startswith(NOTICE):
+                level = logging.WARNING if severity == "WARNING" else logging.INFO
+                log.log(level, message.strip().removeprefix(NOTICE))
 
 
 _isolated_in: WeakKeyDictionary[MigrationContext, tuple[str, str]] = WeakKeyDictionary()
@@ -198,17 +226,26 @@ def _nothing_done_yet(name: str, revision: str) -> str:
     )
 
 
-def _render(_autogenerate: AutogenContext, asked: Operation) -> str:
-    """The call as a revision has it: what differs from the defaults, by name after the first."""
+def _render(_autogenerate: AutogenContext, asked: Operation) -> list[str]:
+    """The call as a revision has it, its notes above: what differs from the defaults, by name where it must be."""
+    parameters = inspect.signature(getattr(asked, asked.name)).parameters
     given = [
-        (field, value)
+        (parameters[field.name if field.name in parameters else "name"], value)
         for field in _written(asked)
         if (value := getattr(asked, field.name)) != _default_of(field) or field.metadata.get("always", False)
     ]
-    arguments = [
-        repr(value) if not number else f"{field.name}={value!r}" for number, (field, value) in enumerate(given)
+    arguments: list[pysource.Argument] = []
+    for parameter, value in sorted(given, key=lambda each: list(parameters).index(each[0].name)):
+        in_its_place = parameter.default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY
+        arguments.append(pysource.Argument(None if in_its_place else parameter.name, value))
+    return [
+        *pysource.comments(asked.notes, _WIDTH),
+        pysource.call(f"op.{asked.name}", arguments, _WIDTH),
     ]
-    return f"op.{asked.name}({', '.join(arguments)})"
+
+
+_WIDTH = pysource.WIDTH - 4
+"""Alembic indents what it is given."""
 
 
 def _written(asked: Operation) -> list[Field[Any]]:

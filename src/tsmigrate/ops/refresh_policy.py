@@ -8,17 +8,23 @@ from dataclasses import dataclass, field
 from alembic.operations import Operations
 
 from tsmigrate import undo
+from tsmigrate.catalog.timescale import REFRESH_POLICY, RETENTION_POLICY
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.facts import REFRESH_POLICY, RETENTION_POLICY, find_aggregate
+from tsmigrate.ops.facts import find_aggregate
 from tsmigrate.ops.operation import ALWAYS_WRITTEN, NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, OWNER_CANNOT_LOG_IN, Reason, has_policy, refuse_all
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.spans import Span, schedule, size
-from tsmigrate.ops.support import require_support, return_if_skipped
+from tsmigrate.ops.support import (
+    require_support,
+    require_support_in_upgrade,
+    return_if_skipped,
+    skip_with_upgrade,
+)
 from tsmigrate.plpgsql import do_block
 from tsmigrate.sql import literal
 
-ADD = "add_refresh_policy"
+ADD, REMOVE = "add_refresh_policy", "remove_refresh_policy"
 
 # On the rows below: `b` is the aggregate that has them, if one does.
 _RETENTION = """\
@@ -123,6 +129,7 @@ class AddRefreshPolicy(TableOperation):
                   {{spans}}
                   width text;
                 BEGIN
+                  {{skip_with_upgrade}}
                   {{require_support}}
                   {{find}}
                   {{read_spans}}
@@ -135,6 +142,7 @@ class AddRefreshPolicy(TableOperation):
                 END
                 """,
                 spans="\n".join(span.declaration for span in spans),
+                skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
                 require_support=require_support(key, run),
                 find=find_aggregate(self.subject),
                 read_spans="\n".join(span.read() for span in spans),
@@ -149,17 +157,17 @@ class AddRefreshPolicy(TableOperation):
 @operation
 @dataclass(frozen=True)
 class RemoveRefreshPolicy(TableOperation):
-    """Take `add_refresh_policy` back: the continuous aggregate is no longer refreshed by itself.
+    """Remove the refresh policy: in a downgrade what `add_refresh_policy` added, in an upgrade any.
 
     What has been refreshed stays as it is.
     """
 
     added: AddRefreshPolicy | None = field(default=None, metadata=NOT_WRITTEN)
-    name = "remove_refresh_policy"
+    name = REMOVE
 
     @classmethod
     def remove_refresh_policy(cls, operations: Operations, name: str, *, schema: str | None = None) -> None:
-        """Remove the refresh policy that this revision added."""
+        """Refresh a continuous aggregate no longer by itself."""
         operations.invoke(cls(name, schema))
 
     def statements(self, run: Run) -> Sequence[str]:
@@ -172,12 +180,14 @@ class RemoveRefreshPolicy(TableOperation):
                 BEGIN
                   {{recall}}
                   {{return_if_skipped}}
+                  {{require_support}}
                   {{find}}
                   PERFORM remove_continuous_aggregate_policy(facts.relation, if_exists => true);
                 END
                 """,
                 recall=undo.recall(self.undo_key(run, ADD), "skipped"),
                 return_if_skipped=return_if_skipped("skipped"),
+                require_support=require_support_in_upgrade(self.undo_key(run, REMOVE), run),
                 find=find_aggregate(self.subject),
             )
         ]

@@ -8,15 +8,9 @@ from dataclasses import dataclass, field
 from alembic.operations import Operations
 
 from tsmigrate import undo
+from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, REFRESH_POLICY, RETENTION_POLICY
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.facts import (
-    COLUMNSTORE_POLICY,
-    OF_HOLDER,
-    REFRESH_POLICY,
-    RETENTION_POLICY,
-    find_hypertable_or_aggregate,
-    policy,
-)
+from tsmigrate.ops.facts import OF_HOLDER, find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import (
     INTEGER_NOW_MISSING,
@@ -28,11 +22,16 @@ from tsmigrate.ops.reasons import (
 )
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.spans import Span, schedule, size
-from tsmigrate.ops.support import require_support, return_if_skipped
+from tsmigrate.ops.support import (
+    require_support,
+    require_support_in_upgrade,
+    return_if_skipped,
+    skip_with_upgrade,
+)
 from tsmigrate.plpgsql import assemble, do_block, refuse, tell
 from tsmigrate.sql import literal
 
-ADD = "add_retention_policy"
+ADD, REMOVE = "add_retention_policy", "remove_retention_policy"
 
 _AGGREGATES = f"""\
 timescaledb_information.continuous_aggregates a
@@ -158,6 +157,7 @@ class AddRetentionPolicy(_Retention):
                   {{age}}
                   {{schedule}}
                 BEGIN
+                  {{skip_with_upgrade}}
                   {{require_support}}
                   {{find}}
                   {{read_age}}
@@ -171,6 +171,7 @@ class AddRetentionPolicy(_Retention):
                 """,
                 age=age.declaration,
                 schedule=pause.declaration,
+                skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
                 require_support=require_support(self.key(run), run),
                 find=find_hypertable_or_aggregate(self.subject),
                 read_age=age.read(),
@@ -209,16 +210,17 @@ def _unrefreshed(subject: str) -> str:
 @operation
 @dataclass(frozen=True)
 class RemoveRetentionPolicy(_Retention):
-    """Take `add_retention_policy` back: chunks stay from now on. What has been dropped does not come back.
+    """Remove the retention policy: in a downgrade what `add_retention_policy` added, in an upgrade any.
 
-    It is refused once chunks have been dropped, unless `tsmigrate.allow_data_loss` is true. A chunk that there was at
-    the upgrade and is gone proves it. Chunks made since leave no trace, but for the numbers that TimescaleDB gives out
-    once: where some are missing and the policy has run in the background, it may have dropped those chunks, and it is
-    refused too. (They can as well have gone with an insert that was rolled back, or from another hypertable.)
+    Chunks stay from now on; what has been dropped does not come back. A downgrade is refused once chunks have been
+    dropped, unless `tsmigrate.allow_data_loss` is true. A chunk that there was at the upgrade and is gone proves it.
+    Chunks made since leave no trace, but for the numbers that TimescaleDB gives out once: where some are missing and
+    the policy has run in the background, it may have dropped those chunks, and it is refused too. (They can as well
+    have gone with an insert that was rolled back, or from another hypertable.)
     """
 
     added: AddRetentionPolicy | None = field(default=None, metadata=NOT_WRITTEN)
-    name = "remove_retention_policy"
+    name = REMOVE
 
     @classmethod
     def remove_retention_policy(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
@@ -237,6 +239,7 @@ class RemoveRetentionPolicy(_Retention):
                   {{recall}}
                   {{insist}}
                   {{return_if_skipped}}
+                  {{require_support}}
                   {{find}}
                   {{find_gone}}
                   IF gone IS NULL THEN
@@ -248,8 +251,9 @@ class RemoveRetentionPolicy(_Retention):
                 END
                 """,
                 recall=undo.recall(self.key(run), "before"),
-                insist=undo.insist("before", self.key(run)),
+                insist=undo.insist("before", self.key(run)) if run.downgrading else "",
                 return_if_skipped=return_if_skipped("before"),
+                require_support=require_support_in_upgrade(self.undo_key(run, REMOVE), run),
                 find=find_hypertable_or_aggregate(self.subject),
                 find_gone=assemble(_FIND_GONE, policy=policy(RETENTION_POLICY)),
                 removed=tell(

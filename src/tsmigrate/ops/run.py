@@ -30,35 +30,52 @@ class Run:
     locking: Locking
     on_unsupported: OnUnsupported = OnUnsupported.ERROR
     allow_data_loss: bool = False
+    progress: bool = True
+    downgrading: bool = False
+    """What is done is the downgrade of something: nothing has to be remembered for the way back from it."""
 
 
 def of(operation: str) -> Run:
     """The run in which `operation` was called."""
+    revision, downgrading = _revision_running(operation)
     return Run(
-        revision=_revision_running(operation),
+        revision=revision,
+        downgrading=downgrading,
         locking=Locking(
             timeout_ms=_number("lock_timeout", LOCK_TIMEOUT_MS), retries=_number("lock_retries", LOCK_RETRIES)
         ),
-        on_unsupported=OnUnsupported(_choice("on_unsupported", tuple(OnUnsupported))),
+        on_unsupported=on_unsupported(),
         allow_data_loss=_choice("allow_data_loss", ("false", "true")) == "true",
+        progress=_choice("progress", ("on", "off")) == "on",
     )
 
 
-def _revision_running(operation: str) -> str:
-    """Alembic does not tell an operation which revision runs it; the revision's module, which called us, does."""
-    for module in _calling_modules():
+def on_unsupported() -> OnUnsupported:
+    """What `tsmigrate.on_unsupported` says."""
+    return OnUnsupported(_choice("on_unsupported", tuple(OnUnsupported)))
+
+
+def _revision_running(operation: str) -> tuple[str, bool]:
+    """Alembic does not tell an operation which revision runs it, and which way; the module that called us does.
+
+    An environment of several databases has `downgrade_<name>` beside `downgrade`.
+    """
+    calls = list(_calls())
+    for module, _ in calls:
         if isinstance(module.get("revision"), str) and "down_revision" in module:
-            return str(module["revision"])
+            functions = [name for other, name in calls if other is module]
+            return str(module["revision"]), any(name.startswith("downgrade") for name in functions)
     raise CommandError(
         f"{operation} was not called from a revision\n  mend: call it from upgrade() or downgrade() of a revision file"
     )
 
 
-def _calling_modules() -> Iterator[dict[str, Any]]:
+def _calls() -> Iterator[tuple[dict[str, Any], str]]:
+    """Who called us, from the inside out: what the module holds, and the function."""
     frame = sys._getframe(1)
     while frame.f_back is not None:
         frame = frame.f_back
-        yield frame.f_globals
+        yield frame.f_globals, frame.f_code.co_name
 
 
 def _number(name: str, default: int) -> int:

@@ -73,6 +73,29 @@ def _unsupported(key: Key, run: Run, needed: Requirement, has: str, mend: str) -
     )
 
 
+def require_support_in_upgrade(key: Key, run: Run) -> str:
+    """For what takes away in a downgrade what the upgrade has brought: what was skipped there has left a row."""
+    return "" if run.downgrading else require_support(key, run)
+
+
+def skip_with_upgrade(key: Key, run: Run) -> str:
+    """In a downgrade, end the block where the upgrade skipped `key.operation`, which this takes back."""
+    if not run.downgrading:
+        return ""
+    return assemble(
+        """
+        DECLARE
+          upgraded jsonb;
+        BEGIN
+          {{recall}}
+          {{return_if_skipped}}
+        END;
+        """,
+        recall=undo.recall(key, "upgraded"),
+        return_if_skipped=return_if_skipped("upgraded"),
+    )
+
+
 def return_if_skipped(variable: str) -> str:
     """End the downgrade's block when the row that `undo.recall` read says that the upgrade skipped the operation."""
     return assemble(

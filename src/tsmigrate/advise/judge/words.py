@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from tsmigrate.convert.preflight.subject import size
+from tsmigrate.convert.words import size
 
 __all__ = ["bytes_", "date", "days", "listed", "number", "percent", "seconds"]
 

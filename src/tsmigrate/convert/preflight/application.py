@@ -120,7 +120,7 @@ def changing_time() -> str:
         SELECT format('%I sounds like the time of the last change', time_column),
                'a row cannot move to another chunk by UPDATE (23514)',
                'Take the time at which the row was created, if it has one.'
-        WHERE facts.is_time AND facts.relkind = 'r'
+        WHERE facts.is_time AND facts.relkind IN ('r', 'p')
           AND time_column::text ~* '(^|_)(updated|modified|changed|touched|last_seen)(_?(at|on|time|date|ts))?$'
     """
 
@@ -134,7 +134,7 @@ def afterwards() -> str:
                || 'chunk, and CREATE INDEX or REINDEX CONCURRENTLY; COPY … TO copies nothing; a query without a range '
                || 'of time visits every chunk',
                'Search the application for these.'
-        WHERE facts.relkind = 'r'
+        WHERE facts.relkind IN ('r', 'p')
     """
 
 
@@ -177,7 +177,7 @@ def _written(name: str) -> str:
 _FUNCTIONS = r"""
 SELECT p.oid::regprocedure::text, coalesce(nullif(p.prosrc, ''), pg_get_function_sqlbody(p.oid), '')
 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE l.lanname NOT IN ('c', 'internal') AND p.prokind IN ('f', 'p') AND facts.relkind = 'r'
+WHERE l.lanname NOT IN ('c', 'internal') AND p.prokind IN ('f', 'p') AND facts.relkind IN ('r', 'p')
   AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE '\_timescaledb%'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 ORDER BY 1
@@ -191,6 +191,6 @@ ORDER BY 1
 _STATEMENTS_VIEW = """
 SELECT format('%I.pg_stat_statements', n.nspname) AS view
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-WHERE e.extname = 'pg_stat_statements' AND facts.relkind = 'r' AND has_schema_privilege(n.oid, 'USAGE')
+WHERE e.extname = 'pg_stat_statements' AND facts.relkind IN ('r', 'p') AND has_schema_privilege(n.oid, 'USAGE')
 """
 _THIS_DATABASE = "s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"

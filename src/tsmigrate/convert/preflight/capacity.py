@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from tsmigrate.convert.disk import of_table
 from tsmigrate.convert.preflight.check import check, refused
-from tsmigrate.convert.preflight.subject import Subject, size
+from tsmigrate.convert.preflight.subject import Subject
+from tsmigrate.convert.words import size
 from tsmigrate.finding import Finding, Severity
 
 MANY_CHUNKS = 1_000
@@ -45,27 +45,22 @@ def chunks(subject: Subject) -> Iterator[Finding]:
         )
 
 
-@dataclass(frozen=True)
-class Disk:
-    path: str
-    free: int
-
-
 @check
 def disk(subject: Subject) -> Iterator[Finding]:
     """Whether the disk has room for a second copy of the table and its indexes."""
-    needed = subject.sizes.table + subject.sizes.indexes
-    if not needed:
+    if subject.outlook is None:
         return
+    copying = subject.outlook.copying()
+    needed = copying.disk
     takes = (
-        f"the conversion needs {size(needed)} on disk: {size(subject.sizes.table)} for the rows, "
-        f"{size(subject.sizes.indexes)} for the indexes"
+        f"the conversion needs {size(needed)} on disk: {size(subject.outlook.whole)} for the rows, "
+        f"{size(subject.outlook.indexes)} for the indexes"
     )
     why = (
-        "the plain table's files go only when the transaction has committed, and about as much goes through the "
-        "write-ahead log"
+        "the plain table's files go only when the transaction has committed, and "
+        f"{f'about {size(copying.log)}' if copying.log else 'next to nothing'} goes through the write-ahead log"
     )
-    found = _disk(subject)
+    found = of_table(subject.connection, subject.oid) if subject.oid else None
     if found is None:
         mend = "Look at the server's disk yourself: df of its data_directory (and of the table's tablespace)."
         yield Finding("disk", Severity.NOTE, f"{takes}; what is free cannot be seen from here", why, mend)
@@ -78,25 +73,3 @@ def disk(subject: Subject) -> Iterator[Finding]:
         yield Finding("disk", Severity.WARNING, seen, why, mend)
     else:
         yield Finding("disk", Severity.NOTE, seen, why)
-
-
-def _disk(subject: Subject) -> Disk | None:
-    """The disk of the table, if the server is on this machine and says where."""
-    (path,) = subject.rows_of(_PATH)[0]
-    if path is None:
-        return None
-    try:
-        status = os.statvfs(path)
-    except OSError:
-        return None
-    return Disk(path, status.f_bavail * status.f_frsize)
-
-
-# The server tells data_directory to members of pg_read_all_settings, and one that is not ours could have the same path:
-# only a socket leads to this machine for sure.
-_PATH = """
-SELECT CASE WHEN inet_server_addr() IS NULL THEN
-         coalesce(nullif((SELECT pg_tablespace_location(coalesce(nullif(c.reltablespace, 0), d.dattablespace))
-                          FROM pg_class c, pg_database d WHERE c.oid = target AND d.datname = current_database()), ''),
-                  (SELECT setting FROM pg_settings WHERE name = 'data_directory')) END
-"""

@@ -45,16 +45,17 @@ def not_valid(subject: Subject) -> Iterator[Finding]:
 _NOT_VALID = """
 SELECT format('%I', k.conname),
        CASE k.contype WHEN 'c' THEN
-         format('SELECT count(*) FROM ONLY %s WHERE NOT (%s)', target, pg_get_expr(k.conbin, k.conrelid))
+         format('SELECT count(*) FROM %s%s WHERE NOT (%s)', own_rows, target, pg_get_expr(k.conbin, k.conrelid))
        ELSE
-         format('SELECT count(*) FROM ONLY %s AS child WHERE %s AND NOT EXISTS (SELECT FROM %s AS parent WHERE %s)',
-                target,
+         format('SELECT count(*) FROM %s%s AS child WHERE %s AND NOT EXISTS (SELECT FROM %s AS parent WHERE %s)',
+                own_rows, target,
                 (SELECT string_agg(format('child.%I IS NOT NULL', a.attname), ' AND ') FROM pg_attribute a
                  WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)), k.confrelid::regclass,
                 (SELECT string_agg(format('child.%I = parent.%I', a.attname, b.attname), ' AND ')
                  FROM unnest(k.conkey, k.confkey) AS pair (here, there)
                  JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = pair.here
                  JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = pair.there)) END
-FROM pg_constraint k WHERE k.conrelid = target AND k.contype IN ('c', 'f') AND NOT k.convalidated AND k.conparentid = 0
+FROM pg_constraint k CROSS JOIN (SELECT CASE facts.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END) AS o (own_rows)
+WHERE k.conrelid = target AND k.contype IN ('c', 'f') AND NOT k.convalidated AND k.conparentid = 0
 ORDER BY 1
 """

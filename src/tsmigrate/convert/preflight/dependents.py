@@ -48,7 +48,7 @@ def views() -> str:
         FROM pg_depend p LEFT JOIN pg_rewrite w ON p.classid = 'pg_rewrite'::regclass AND w.oid = p.objid
         LEFT JOIN pg_class v ON v.oid = w.ev_class
         LEFT JOIN pg_policy o ON p.classid = 'pg_policy'::regclass AND o.oid = p.objid
-        WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = target AND facts.relkind = 'r'
+        WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = target AND facts.relkind IN ('r', 'p')
           AND (v.relkind IN ('v', 'm') OR o.polrelid <> target)
         GROUP BY p.classid, p.objid, v.oid, v.relkind
     """
@@ -61,7 +61,7 @@ def row_type_functions() -> str:
         SELECT format('the function %s takes or returns its row type', f.oid::regprocedure),
                'the way back drops it and makes it again', ''
         FROM pg_proc f
-        WHERE facts.relkind = 'r' AND EXISTS (
+        WHERE facts.relkind IN ('r', 'p') AND EXISTS (
           SELECT FROM pg_depend d JOIN pg_type t ON t.typrelid = target
           WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_type'::regclass
             AND d.refobjid IN (t.oid, t.typarray))
@@ -77,5 +77,5 @@ def row_type_columns() -> str:
                'Make it a type of its own (CREATE TYPE), or jsonb, if you want to be able to go back.'
         FROM pg_type t JOIN pg_attribute a ON a.atttypid IN (t.oid, t.typarray) AND NOT a.attisdropped
         JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'f', 'c')
-        WHERE t.typrelid = target AND facts.relkind = 'r'
+        WHERE t.typrelid = target AND facts.relkind IN ('r', 'p')
     """

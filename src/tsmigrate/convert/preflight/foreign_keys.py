@@ -64,7 +64,8 @@ def foreign_keys_out() -> str:
                format('every chunk gets a copy of it; dropping old chunks locks %s exclusively for a moment',
                       confrelid::regclass), ''
         FROM pg_constraint
-        WHERE contype = 'f' AND conrelid = target AND confrelid <> target AND conparentid = 0 AND facts.relkind = 'r'
+        WHERE contype = 'f' AND conrelid = target AND confrelid <> target AND conparentid = 0
+          AND facts.relkind IN ('r', 'p')
     """
 
 
@@ -119,5 +120,5 @@ def foreign_key_fate() -> str:
           JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
           WHERE k.contype = 'f' AND k.confrelid = target AND k.conrelid <> target AND k.conparentid = 0
         ) AS inbound
-        WHERE facts.attnum IS NOT NULL AND facts.relkind = 'r'
+        WHERE facts.attnum IS NOT NULL AND facts.relkind IN ('r', 'p')
     """

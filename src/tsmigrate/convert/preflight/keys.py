@@ -53,7 +53,7 @@ def exclusion_constraints() -> str:
     return """
         SELECT format('its exclusion constraint %I stays', conname), 'the columnstore cannot be enabled beside it',
                'Leave the columnstore out, or drop the constraint before you enable it.'
-        FROM pg_constraint WHERE conrelid = target AND contype = 'x' AND facts.relkind = 'r'
+        FROM pg_constraint WHERE conrelid = target AND contype = 'x' AND facts.relkind IN ('r', 'p')
     """
 
 
@@ -77,7 +77,7 @@ def invalid_indexes() -> str:
                'it is of no use, costs every write, and the way back is refused while it is there',
                format('REINDEX INDEX CONCURRENTLY %s, or drop it; on a hypertable CONCURRENTLY is refused.',
                       indexrelid::regclass)
-        FROM pg_index WHERE indrelid = target AND NOT indisunique AND NOT indisvalid AND facts.relkind = 'r'
+        FROM pg_index WHERE indrelid = target AND NOT indisunique AND NOT indisvalid AND facts.relkind IN ('r', 'p')
     """
 
 
@@ -105,7 +105,7 @@ def duplicates(subject: Subject) -> Iterator[Finding]:
         distinct = "" if nulls_equal else " AND " + " AND ".join(f"({column}) IS NOT NULL" for column in columns)
         query = f"""
             SELECT count(*), coalesce(sum(n), 0)
-            FROM (SELECT count(*) AS n FROM ONLY {subject.name} WHERE {condition or "true"}{distinct}
+            FROM (SELECT count(*) AS n FROM {subject.rows_from} WHERE {condition or "true"}{distinct}
                   GROUP BY {", ".join(columns)} HAVING count(*) > 1) AS twins
         """
         counted, rows = subject.scan(query, f"duplicates of {index}")[0]

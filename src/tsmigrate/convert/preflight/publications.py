@@ -65,7 +65,7 @@ _OF_SCHEMA = """
 SELECT format('%I', p.pubname), format('%I', n.nspname)
 FROM pg_publication p JOIN pg_publication_namespace s ON s.pnpubid = p.oid JOIN pg_class c ON c.relnamespace = s.pnnspid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid = target AND facts.relkind = 'r'
+WHERE c.oid = target AND facts.relkind IN ('r', 'p')
 ORDER BY 1
 """
 

@@ -17,15 +17,12 @@ def missing_table() -> str:
 
 @refused
 def kind() -> str:
-    """Whether it is an ordinary table: no view, partitioned or foreign table."""
+    """Whether it is an ordinary or a partitioned table: no view or foreign table."""
     return """
         SELECT format('it is %s', CASE facts.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
-                                       WHEN 'f' THEN 'a foreign table' WHEN 'p' THEN 'a partitioned table'
-                                       ELSE 'no table' END),
-               'only an ordinary table can become a hypertable',
-               CASE facts.relkind WHEN 'p' THEN 'Copy its rows into a plain table and convert that one.'
-                    ELSE 'Name a plain table.' END
-        WHERE facts.relkind <> 'r'
+                                       WHEN 'f' THEN 'a foreign table' ELSE 'no table' END),
+               'only an ordinary or a partitioned table can become a hypertable', 'Name a plain table.'
+        WHERE facts.relkind NOT IN ('r', 'p')
     """
 
 
@@ -66,11 +63,11 @@ def inheritance() -> str:
     return """
         SELECT format('%s inherits from it', inhrelid::regclass), 'a hypertable''s only children are its chunks',
                'End the inheritance: ALTER TABLE … NO INHERIT.'
-        FROM pg_inherits WHERE inhparent = target AND already_on IS NULL
+        FROM pg_inherits WHERE inhparent = target AND already_on IS NULL AND facts.relkind = 'r'
         UNION ALL
-        SELECT format('it inherits from %s', inhparent::regclass), 'TimescaleDB refuses it',
+        SELECT format('it inherits from %s', i.inhparent::regclass), 'TimescaleDB refuses it',
                'End the inheritance: ALTER TABLE … NO INHERIT.'
-        FROM pg_inherits WHERE inhrelid = target
+        FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent AND p.relkind = 'r' WHERE i.inhrelid = target
     """
 
 
@@ -80,7 +77,7 @@ def rules() -> str:
     return """
         SELECT format('it has the rule %I', rulename), 'TimescaleDB refuses rules',
                'Drop the rule; a trigger can do its work.'
-        FROM pg_rewrite WHERE ev_class = target AND facts.relkind = 'r'
+        FROM pg_rewrite WHERE ev_class = target AND facts.relkind IN ('r', 'p')
     """
 
 
@@ -95,5 +92,5 @@ def row_security() -> str:
         UNION ALL
         SELECT 'its row security is enabled', 'policies stay, but the columnstore cannot be enabled beside them',
                'Leave the columnstore out, or let views do what the policies do.'
-        FROM pg_class WHERE oid = target AND relrowsecurity AND facts.relkind = 'r'
+        FROM pg_class WHERE oid = target AND relrowsecurity AND facts.relkind IN ('r', 'p')
     """

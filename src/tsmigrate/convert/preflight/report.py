@@ -9,6 +9,8 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import capability
 from tsmigrate.capability import Server
+from tsmigrate.convert import estimate
+from tsmigrate.convert.estimate import Outlook
 from tsmigrate.convert.preflight import scan
 from tsmigrate.convert.preflight.check import checks
 from tsmigrate.convert.preflight.subject import Progress, Request, Rows, Sizes, Subject, find
@@ -29,19 +31,22 @@ class Report:
     interval: str | int | None
     rows: Rows
     sizes: Sizes
+    outlook: Outlook | None
     locks: int | None  # that all chunks together need
     lock_room: int
 
 
 def examine(connection: Connection, request: Request, progress: Progress | None = None) -> Report:
-    """All findings. The connection's transaction is made read-only."""
+    """All findings. The connection's transaction is made read-only, once a sample has been tried and forgotten."""
     progress = progress or _silent
     server = capability.ask(connection)
-    connection.execute(raw("SET TRANSACTION READ ONLY"))
     connection.execute(raw(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
     progress("reading the catalogs")
     try:
         subject = find(connection, request, server, progress)
+        outlook = estimate.look(connection, subject.name, column=request.column, probing=not request.fast)
+        connection.execute(raw("SET TRANSACTION READ ONLY"))
+        subject = replace(subject, outlook=outlook)
         subject = replace(subject, rows=scan.look(subject))
         findings = [finding for check in checks() for finding in check.look(subject)]
     except DBAPIError as error:
@@ -55,6 +60,7 @@ def examine(connection: Connection, request: Request, progress: Progress | None 
         interval=subject.request.interval,
         rows=subject.rows,
         sizes=subject.sizes,
+        outlook=subject.outlook,
         locks=_locks(subject),
         lock_room=server.locks.table_size,
     )

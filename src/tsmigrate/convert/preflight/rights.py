@@ -12,7 +12,7 @@ def ownership() -> str:
     return """
         SELECT format('%I may not change it', current_user), 'only its owner may make it a hypertable',
                format('Run it as its owner, %I, or a member of that role.', facts.owner)
-        WHERE facts.relkind = 'r' AND NOT facts.owned
+        WHERE facts.relkind IN ('r', 'p') AND NOT facts.owned
     """
 
 
@@ -24,7 +24,7 @@ def rights() -> str:
         SELECT format('%I has no right to %s on it', current_user, needed), 'its rows are moved by its owner',
                format('GRANT %s ON %s TO %I', needed, target, current_user)
         FROM unnest(ARRAY['INSERT', 'TRUNCATE', 'TRIGGER']) AS needed
-        WHERE facts.relkind = 'r' AND facts.owned AND NOT has_table_privilege(target, needed)
+        WHERE facts.relkind IN ('r', 'p') AND facts.owned AND NOT has_table_privilege(target, needed)
     """
 
 
@@ -36,7 +36,7 @@ def owner_login() -> str:
                'TimescaleDB runs policies (columnstore, retention) as the owner, who needs LOGIN for it',
                format('ALTER ROLE %I LOGIN, or give the table to a role that may log in, if you plan policies.',
                       facts.owner)
-        FROM pg_roles WHERE rolname = facts.owner AND NOT rolcanlogin AND facts.relkind = 'r'
+        FROM pg_roles WHERE rolname = facts.owner AND NOT rolcanlogin AND facts.relkind IN ('r', 'p')
     """
 
 
@@ -47,11 +47,11 @@ def may_create() -> str:
         SELECT format('%I may not create schemas in this database', current_user),
                'what only the plain table has is remembered in a schema of its own, and the way back needs one too',
                format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user)
-        WHERE facts.relkind = 'r' AND NOT has_database_privilege(current_database(), 'CREATE')
+        WHERE facts.relkind IN ('r', 'p') AND NOT has_database_privilege(current_database(), 'CREATE')
         UNION ALL
         SELECT format('its owner %I may not create tables in the schema %I', facts.owner, n.nspname),
                'the way back creates the plain table there',
                format('GRANT CREATE ON SCHEMA %I TO %I', n.nspname, facts.owner)
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.oid = target AND facts.relkind = 'r' AND NOT has_schema_privilege(facts.owner, n.oid, 'CREATE')
+        WHERE c.oid = target AND facts.relkind IN ('r', 'p') AND NOT has_schema_privilege(facts.owner, n.oid, 'CREATE')
     """

@@ -32,14 +32,21 @@ def look(subject: Subject) -> Rows:
 
 _COLUMN = """
 SELECT facts.is_time, facts.type, facts.time_is_finite AS finite, facts.time_as_number AS number, facts.time_type,
-       facts.attnotnull AS required, c.reltuples, c.relpages, pg_relation_size(c.oid) AS bytes,
+       facts.attnotnull AS required, storage.*,
        current_setting('block_size')::int AS page,
        (SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
         JOIN pg_am m ON m.oid = x.relam
         WHERE i.indrelid = c.oid AND i.indkey[0] = facts.attnum AND i.indisvalid AND i.indpred IS NULL
           AND m.amname = 'btree'
         ORDER BY x.relpages LIMIT 1) AS index
-FROM pg_class c WHERE c.oid = target AND c.relkind = 'r' AND facts.attnum IS NOT NULL
+FROM pg_class c CROSS JOIN LATERAL (
+  SELECT CASE WHEN bool_and(reltuples >= 0) THEN sum(reltuples)::float8 ELSE -1 END AS reltuples,
+         sum(relpages)::bigint AS relpages, sum(pg_relation_size(oid))::bigint AS bytes
+  FROM pg_class
+  WHERE oid = c.oid AND c.relkind = 'r' OR oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)
+) AS storage
+WHERE c.oid = target AND c.relkind IN ('r', 'p') AND facts.attnum IS NOT NULL
+  AND NOT EXISTS (SELECT FROM pg_partition_tree(target) t JOIN pg_class p ON p.oid = t.relid AND p.relkind = 'f')
 """
 
 
@@ -66,7 +73,7 @@ def _from_statistics(subject: Subject, known: Any, counted: int | None) -> Rows:
             FROM pg_stats s JOIN pg_class c ON c.relname = s.tablename
             JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = s.schemaname
             CROSS JOIN LATERAL unnest(s.histogram_bounds::text::{kind} || s.most_common_vals::text::{kind}) AS moment
-            WHERE c.oid = target AND s.attname = {column} AND NOT s.inherited
+            WHERE c.oid = target AND s.attname = {column} AND s.inherited = (facts.relkind = 'p')
               AND {"true" if known.finite == "true" else "isfinite(moment)"}
             ORDER BY 2
         """)
@@ -93,23 +100,23 @@ def _chunks_between(bounds: Sequence[Decimal], length: Decimal | None, counted: 
 
 def _by_index(subject: Subject, known: Any, counted: int | None) -> Rows:
     """By an index that begins with the column: a probe a chunk, whatever the number of rows."""
-    column, table = identifier(subject.request.column), subject.name
+    column, table = identifier(subject.request.column), subject.rows_from
     missing = infinite = 0
     if not known.required:
         missing = subject.scan(
-            f"SELECT count(*) FROM ONLY {table} WHERE {column} IS NULL", "rows without time", whole=False
+            f"SELECT count(*) FROM {table} WHERE {column} IS NULL", "rows without time", whole=False
         )[0][0]
     finite = ""
     if known.finite != "true":
         infinite = subject.scan(
-            f"SELECT count(*) FROM ONLY {table} WHERE {column} IN ('infinity', '-infinity')",
+            f"SELECT count(*) FROM {table} WHERE {column} IN ('infinity', '-infinity')",
             "infinite times",
             whole=False,
         )[0][0]
         finite = f"WHERE {column} > '-infinity' AND {column} < 'infinity'"
     first, last, low, high = subject.scan(
         f"SELECT first::text, last::text, {known.number % 'first'}, {known.number % 'last'} "
-        f"FROM (SELECT min({column}) AS first, max({column}) AS last FROM ONLY {table} {finite}) AS ends",
+        f"FROM (SELECT min({column}) AS first, max({column}) AS last FROM {table} {finite}) AS ends",
         "the first and the last row",
         whole=False,
     )[0]
@@ -139,7 +146,7 @@ def _probe(subject: Subject, known: Any, low: Decimal | None, high: Decimal | No
         WITH RECURSIVE starts (chunk) AS (
           SELECT {floor(low / length)}::numeric
           UNION ALL
-          SELECT (SELECT floor({known.number % column} / {length}) FROM ONLY {subject.name}
+          SELECT (SELECT floor({known.number % column} / {length}) FROM {subject.rows_from}
                   WHERE {column} >= {_moment(known, "(chunk + 1)", length)} ORDER BY {column} LIMIT 1)
           FROM starts WHERE chunk < {floor(high / length)}
         )
@@ -183,7 +190,7 @@ def _by_scan(subject: Subject, known: Any) -> Rows:
         FROM (SELECT CASE WHEN {known.finite} THEN {chunk} END AS chunk,
                      CASE WHEN {column} IS NOT NULL THEN {known.finite} END AS is_finite,
                      count(*) AS rows, min({column}) AS first, max({column}) AS last
-              FROM ONLY {subject.name} GROUP BY 1, 2) AS chunks
+              FROM {subject.rows_from} GROUP BY 1, 2) AS chunks
         ORDER BY chunk LIMIT {MOST_CHUNKS}
         """,
         "rows without time, the first and the last row, and the chunks that will be",
@@ -224,7 +231,7 @@ def _far(subject: Subject, known: Any, chunks: Sequence[tuple[int, int | None]])
             return None
         column = identifier(subject.request.column)
         rows = subject.scan(
-            f"SELECT count(*) FROM ONLY {subject.name} "
+            f"SELECT count(*) FROM {subject.rows_from} "
             f"WHERE ({column} < {literal(begin)} OR {column} >= {literal(end)})"
             + ("" if known.finite == "true" else f" AND isfinite({column})"),
             "rows far from the others",

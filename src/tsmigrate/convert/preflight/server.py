@@ -8,14 +8,8 @@ from tsmigrate.capability import OLDEST_TIMESCALEDB, Edition, Version, described
 from tsmigrate.convert.preflight.check import check, refused
 from tsmigrate.convert.preflight.subject import Subject
 from tsmigrate.finding import Finding, Severity
+from tsmigrate.releases import MADE_FOR
 
-# From this TimescaleDB on, the oldest and the newest PostgreSQL that it is made for.
-MADE_FOR = {
-    Version(2, 19): (14, 17),
-    Version(2, 20): (15, 17),
-    Version(2, 23): (15, 18),
-    Version(2, 29): (16, 18),
-}
 # These minor releases changed a structure that extensions share with the server; the ones after them took it back.
 BROKEN_MINORS = {Version(14, 14), Version(15, 9), Version(16, 5), Version(17, 1)}
 

@@ -13,9 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from tsmigrate.capability import Server
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.blocks import name, piece
+from tsmigrate.convert.estimate import Outlook
+from tsmigrate.convert.words import size
 from tsmigrate.sql import identifier, literal, raw
 
-UNITS = ("bytes", "kB", "MB", "GB", "TB")
 USUAL_INTERVAL = "7 days"
 """TimescaleDB's own choice, for when none is named."""
 
@@ -80,6 +81,7 @@ class Subject:
     server: Server
     oid: int | None
     name: str  # as this session's search_path writes it
+    rows_from: str  # its rows in FROM: not those of tables that inherit from it, but those of its partitions
     wanted_length: Any  # the interval in seconds, or in the column's unit
     already_on: str | None  # the partition column, where the table is a hypertable
     hypertables: Sequence[int]  # all there are
@@ -88,6 +90,7 @@ class Subject:
     sizes: Sizes
     progress: Progress
     rows: Rows = field(default_factory=Rows)
+    outlook: Outlook | None = None  # None: there is nothing to convert, or it cannot be looked at
     scans: list[Scan] = field(default_factory=list)
 
     def ask(self, query: str) -> Sequence[tuple[str, str, str]]:
@@ -158,6 +161,7 @@ def find(connection: Connection, request: Request, server: Server, progress: Pro
         server=server,
         oid=oid,
         name=known.name or name(request.table),
+        rows_from=f"{'' if known.partitioned else 'ONLY '}{known.name or name(request.table)}",
         wanted_length=_length(connection, request.interval),
         already_on=already_on,
         hypertables=hypertables,
@@ -182,8 +186,14 @@ SELECT c.oid::regclass::text AS name,
        EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = table_oid AND a.attname = CAST(:column AS text)
                AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)) AS counted_time,
        row_security_active(c.oid) AS filtered,
-       pg_table_size(c.oid) AS table_bytes, pg_indexes_size(c.oid) AS index_bytes
-FROM (SELECT CAST(:oid AS oid)) AS wanted (table_oid) LEFT JOIN pg_class c ON c.oid = table_oid AND c.relkind = 'r'
+       coalesce(c.relkind = 'p', false) AS partitioned,
+       storage.table_bytes, storage.index_bytes
+FROM (SELECT CAST(:oid AS oid)) AS wanted (table_oid)
+LEFT JOIN pg_class c ON c.oid = table_oid AND c.relkind IN ('r', 'p')
+CROSS JOIN LATERAL (
+  SELECT sum(pg_table_size(relid))::bigint, sum(pg_indexes_size(relid))::bigint
+  FROM (SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf) AS leaves (relid)
+) AS storage (table_bytes, index_bytes)
 """)
 
 
@@ -215,12 +225,3 @@ def _hypertables(connection: Connection, server: Server, oid: int | None) -> tup
     query = piece("hypertables").replace("$1", f"{oid or 0}::oid")
     found = connection.execute(raw(query)).one()
     return found.already_on, found.hypertables or ()
-
-
-def size(number: float) -> str:
-    """As pg_size_pretty writes it."""
-    for unit in UNITS[:-1]:
-        if abs(number) < 10 * 1024:
-            return f"{number:.0f} {unit}"
-        number /= 1024
-    return f"{number:.0f} {UNITS[-1]}"

@@ -90,5 +90,5 @@ def nullable_time() -> str:
         SELECT format('its column %I becomes NOT NULL', time_column),
                'a row without time has no chunk; writers that leave it out will fail unless it has a default',
                ''
-        WHERE facts.is_time AND facts.relkind = 'r' AND NOT facts.attnotnull
+        WHERE facts.is_time AND facts.relkind IN ('r', 'p') AND NOT facts.attnotnull
     """

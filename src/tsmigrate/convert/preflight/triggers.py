@@ -39,7 +39,7 @@ def triggers() -> str:
         SELECT format('its %s trigger %I is taken off for the move and made again',
                       CASE WHEN tgtype & 1 = 1 THEN 'row' ELSE 'statement' END, tgname),
                'it would fire for every row that moves, and could change or drop it', ''
-        FROM pg_trigger WHERE tgrelid = target AND NOT tgisinternal AND tgenabled = 'O' AND facts.relkind = 'r'
+        FROM pg_trigger WHERE tgrelid = target AND NOT tgisinternal AND tgenabled = 'O' AND facts.relkind IN ('r', 'p')
     """
 
 
@@ -51,7 +51,8 @@ def sleeping_triggers() -> str:
                       CASE tgenabled WHEN 'D' THEN 'disabled' ELSE 'enabled on replicas only' END),
                'TimescaleDB makes it again on every chunk, enabled; before 2.27 it could not be disabled there at all',
                'Nothing to do: it is kept in tsmigrate.undo and comes back by the downgrade. Drop it if it is unused.'
-        FROM pg_trigger WHERE tgrelid = target AND NOT tgisinternal AND tgenabled IN ('D', 'R') AND facts.relkind = 'r'
+        FROM pg_trigger
+        WHERE tgrelid = target AND NOT tgisinternal AND tgenabled IN ('D', 'R') AND facts.relkind IN ('r', 'p')
     """
 
 
@@ -62,7 +63,7 @@ def always_triggers() -> str:
         SELECT format('its trigger %I is enabled ALWAYS, and will fire as an ordinary one', tgname),
                'chunks do not get the mode: it does not fire where session_replication_role is replica',
                'Nothing to do unless this table is a replica; the downgrade brings the mode back.'
-        FROM pg_trigger WHERE tgrelid = target AND NOT tgisinternal AND tgenabled = 'A' AND facts.relkind = 'r'
+        FROM pg_trigger WHERE tgrelid = target AND NOT tgisinternal AND tgenabled = 'A' AND facts.relkind IN ('r', 'p')
     """
 
 
@@ -77,5 +78,5 @@ def event_triggers() -> str:
         WHERE evtenabled <> 'D' AND evtevent IN ('ddl_command_start', 'ddl_command_end', 'table_rewrite')
           AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_event_trigger'::regclass
                             AND objid = pg_event_trigger.oid AND deptype = 'e')
-          AND facts.relkind = 'r'
+          AND facts.relkind IN ('r', 'p')
     """

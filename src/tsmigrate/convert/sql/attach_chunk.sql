@@ -19,10 +19,8 @@ END LOOP;
 PERFORM set_config('default_tablespace', '', true);
 {{create_hypertable}}
 PERFORM set_config('search_path', '', true);
--- The policies that count are the hypertable's.
-FOR statement IN SELECT format('DROP POLICY %I ON %s', polname, held) FROM pg_policy WHERE polrelid = held::regclass LOOP
-  EXECUTE statement;
-END LOOP;
+{{drop_held_policies}}
+PERFORM set_config('application_name', 'tsmigrate: attaching the table', true);
 EXECUTE format('CALL %I.attach_chunk(%L::regclass, %L::regclass, %L::jsonb)', extension_schema, full_name, held,
                jsonb_build_object(time_column, rows_span));
 

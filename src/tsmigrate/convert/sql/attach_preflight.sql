@@ -13,8 +13,7 @@ IF facts.relkind = 'r' AND facts.owned THEN
   ) AS found (rank, reason, mend);
   reasons := reasons || found_reasons;
   mends := mends || found_mends;
-  -- Dependents are found, and definitions written, with every name in full. Compiling those queries takes longer than they.
-  PERFORM set_config('jit', 'off', true);
+  -- Dependents are found, and definitions written, with every name in full.
   PERFORM set_config('search_path', '', true);
   {{find_dependents}}
   PERFORM set_config('search_path', callers_path, true);

@@ -13,4 +13,3 @@ ELSIF NOT _timescaledb_functions.tsl_loaded() THEN
   reasons := ARRAY[format('attaching needs %s, and this server has the Apache-2 edition', {{attach_needs}})];
   mends := ARRAY['Use a server with the Community edition, or say method=''copy''.'];
 END IF;
-{{refuse}}

@@ -65,6 +65,7 @@ DECLARE
   identity record;
 BEGIN
   {{attach_support}}
+  {{refuse}}
   {{settings_for_speed}}
   {{preflight}}
   without_rows := coalesce(counted = 0, false);
@@ -98,4 +99,8 @@ BEGIN
   {{verify_attached}}
   {{give_back}}
   {{settings_back}}
+  {{tell_attached}}
+  IF facts.extension_version < {{attaches_cleanly}} THEN
+    {{tell_old}}
+  END IF;
 END;

@@ -1,5 +1,5 @@
-SELECT CASE c.relkind WHEN 'r' THEN 65 ELSE 78 END, 0, concat_ws(E';\n', t.definition, t.set_mode)
-FROM (SELECT oid::regclass AS relation, relkind FROM pg_class WHERE oid = ANY (relations)) AS c
+SELECT CASE c.relation WHEN target THEN 65 ELSE 78 END, 0, concat_ws(E';\n', t.definition, t.set_mode)
+FROM (SELECT oid::regclass AS relation FROM pg_class WHERE oid = ANY (relations)) AS c
 CROSS JOIN LATERAL (
   {{trigger_definitions}}
 ) AS t

@@ -10,7 +10,7 @@ UNION ALL
 SELECT 59, 0, format('ALTER TABLE %s REPLICA IDENTITY %s', target, CASE relreplident WHEN 'f' THEN 'FULL' ELSE 'NOTHING' END)
 FROM pg_class WHERE oid = target AND relreplident IN ('f', 'n')
 UNION ALL
-SELECT CASE c.relkind WHEN 'r' THEN 60 ELSE 76 END, 0, concat_ws(E';\n', pg_get_statisticsobjdef(s.oid),
+SELECT CASE c.oid WHEN target THEN 60 ELSE 76 END, 0, concat_ws(E';\n', pg_get_statisticsobjdef(s.oid),
          format('ALTER STATISTICS %I.%I OWNER TO %I', n.nspname, s.stxname, pg_get_userbyid(s.stxowner)),
          CASE WHEN (to_jsonb(s) ->> 'stxstattarget')::int >= 0 THEN
            format('ALTER STATISTICS %I.%I SET STATISTICS %s', n.nspname, s.stxname, to_jsonb(s) ->> 'stxstattarget') END,

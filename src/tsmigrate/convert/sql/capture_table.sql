@@ -17,11 +17,12 @@ SELECT 10, 0::bigint, format('CREATE %sTABLE %s (%s) USING %I%s%s',
                       FROM pg_depend d JOIN pg_sequence q ON q.seqrelid = d.objid
                       WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
                         AND d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype = 'i') END,
-                   CASE WHEN a.attnotnull THEN ' NOT NULL' END), ', ' ORDER BY a.attnum)
+                   -- A hypertable's partition column always is.
+                   CASE WHEN a.attnotnull OR c.relkind = 'p' AND a.attname = time_column THEN ' NOT NULL' END), ', ' ORDER BY a.attnum)
           FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
           LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-         m.amname,
+         coalesce(m.amname, current_setting('default_table_access_method')),
          (SELECT format(' WITH (%s)', string_agg(format('%s = %L', name, value), ', ' ORDER BY of_toast, place))
           FROM (SELECT false, option_name, option_value, ordinality FROM pg_options_to_table(c.reloptions) WITH ORDINALITY
                 UNION ALL
@@ -30,9 +31,9 @@ SELECT 10, 0::bigint, format('CREATE %sTABLE %s (%s) USING %I%s%s',
                ) AS options (of_toast, name, value, place)
           HAVING count(*) > 0),
          (SELECT format(' TABLESPACE %I', spcname) FROM pg_tablespace WHERE oid = c.reltablespace))
-FROM pg_class c JOIN pg_am m ON m.oid = c.relam WHERE c.oid = target
+FROM pg_class c LEFT JOIN pg_am m ON m.oid = c.relam WHERE c.oid = target
 UNION ALL
-SELECT CASE c.relkind WHEN 'r' THEN 15 ELSE 72 END, a.attnum,
+SELECT CASE c.oid WHEN target THEN 15 ELSE 72 END, a.attnum,
        format('ALTER TABLE %s ALTER COLUMN %I SET %s', c.oid::regclass, a.attname, setting)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid
@@ -50,9 +51,9 @@ CROSS JOIN LATERAL (
   FROM pg_options_to_table(a.attoptions) WITH ORDINALITY
   WHERE option_name IN ('n_distinct', 'n_distinct_inherited') HAVING count(*) > 0
 ) AS settings (setting)
-WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'm')
+WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p', 'm')
 UNION ALL
-SELECT CASE c.relkind WHEN 'r' THEN 20 ELSE 71 END, 0, format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, pg_get_userbyid(c.relowner))
+SELECT CASE c.oid WHEN target THEN 20 ELSE 71 END, 0, format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, pg_get_userbyid(c.relowner))
 FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind <> 'S'
 UNION ALL
 SELECT 22, 0, format('ALTER SEQUENCE %s OWNED BY %s.%I', d.objid::regclass, target, a.attname)

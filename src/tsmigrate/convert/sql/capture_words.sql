@@ -12,7 +12,7 @@ SELECT rank, place, format(CASE rank WHEN 94 THEN 'REVOKE %s ON %s FROM %s' ELSE
 FROM (
   SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END || c.oid::regclass AS object, c.relowner AS owner,
          coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS rights,
-         c.relacl IS NULL AS ordinary
+         c.relacl IS NULL OR c.relacl = acldefault('r', c.relowner) AND c.relkind <> 'S' AS ordinary
   FROM pg_class c WHERE c.oid = ANY (relations)
   UNION ALL
   SELECT 'ROUTINE ' || p.oid::regprocedure, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), p.proacl IS NULL

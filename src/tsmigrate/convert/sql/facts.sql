@@ -9,7 +9,9 @@ SELECT c.relkind, c.relpersistence, c.relforcerowsecurity, c.reloftype, c.relnam
        string_to_array(substring(e.extversion FROM '^[0-9.]+'), '.')::int[] AS extension_version,
        EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.max_background_workers') AS preloaded,
        -- Reading, moving or dropping a chunk locks it with its indexes, its TOAST table and that one's index.
-       1 + CASE WHEN c.reltoastrelid <> 0 THEN 2 ELSE 0 END
+       1 + CASE WHEN c.reltoastrelid <> 0
+                     OR EXISTS (SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class p ON p.oid = t.relid
+                                WHERE p.reltoastrelid <> 0) THEN 2 ELSE 0 END
          + (SELECT count(*) FROM pg_index WHERE indrelid = c.oid) AS locks_a_chunk,
        transactions, transactions * current_setting('max_locks_per_transaction')::int AS lock_room
 FROM (SELECT target, current_setting('max_connections')::bigint

@@ -45,6 +45,8 @@ DECLARE
   unwanted_indexes oid[];       -- of which not, since they stay
   unwanted_foreign_keys oid[];  -- likewise
   rebuilding text[] := '{}';
+  number_of_index int := 0;     -- which is being built
+  indexes_to_build int;
 BEGIN
   {{settings_for_speed}}
   {{preflight}}
@@ -55,12 +57,14 @@ BEGIN
 
   {{set_aside}}
 
+  PERFORM set_config('application_name', 'tsmigrate: moving rows', true);
   {{create_hypertable}}
 
   {{with_indexes}}
 
   {{triggers_back}}
 
+  PERFORM set_config('application_name', 'tsmigrate: checking rows again', true);
   {{rows}}
   IF (counted, checksum) IS DISTINCT FROM (counted_before, checksum_before) THEN
     RAISE EXCEPTION USING ERRCODE = {{mismatch}},

@@ -1,8 +1,10 @@
 -- An index is made in default_tablespace.
-SELECT CASE c.relkind WHEN 'r' THEN 50 ELSE 74 END, CASE WHEN k.oid IS NULL THEN 1 ELSE 0 END,
+SELECT CASE c.oid WHEN target THEN 50 ELSE 74 END, CASE WHEN k.oid IS NULL THEN 1 ELSE 0 END,
        concat_ws(E';\n',
          format('SET LOCAL default_tablespace = %L', coalesce((SELECT spcname FROM pg_tablespace WHERE oid = i.reltablespace), '')),
-         CASE WHEN k.oid IS NULL THEN pg_get_indexdef(i.oid)
+         CASE WHEN k.oid IS NULL THEN
+                -- That of a partitioned table leaves its partitions out.
+                replace(pg_get_indexdef(i.oid), format(' ON ONLY %s USING ', c.oid::regclass), format(' ON %s USING ', c.oid::regclass))
               ELSE format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.oid::regclass, k.conname, pg_get_constraintdef(k.oid)) END,
          -- A constraint's definition does not tell its index's options.
          CASE WHEN k.oid IS NOT NULL THEN

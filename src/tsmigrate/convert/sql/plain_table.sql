@@ -30,13 +30,22 @@ DECLARE
   said_otherwise text;
   statement text;
   number int;
+  number_of_index int := 0; -- which is being built
+  indexes_to_build int;
   hold name;
   held text;
   full_name text;
   column_list text;
   identity record;
-  attached text;            -- what was the table, if it was attached and is still a chunk
-  attached_in name;
+  attached text;            -- what was the table, if it was attached and is still a chunk, or waits aside with its partitions
+  attached_in text[];       -- the schemas that were made for it
+  partitioned jsonb;        -- what is remembered of a table that was partitioned
+  partition record;
+  own_triggers_off text[];
+  own_triggers_on text[];
+  goal text := 'a plain table';
+  further_counts text := ', 0';
+  homeless bigint;          -- rows that no partition holds
   extension_schema name;
   counted bigint;
   checksum numeric;
@@ -46,6 +55,15 @@ BEGIN
   {{settings_for_speed}}
   {{revert_preflight}}
 
+  {{look}}
+  partitioned := remembered -> 'partitioned';
+  IF partitioned IS NOT NULL THEN
+    goal := 'a partitioned table';
+    {{partitions_preflight}}
+    {{refuse}}
+  END IF;
+
+  PERFORM set_config('application_name', 'tsmigrate: waiting for the lock', true);
   {{lock}}
   -- Definitions are written, and dependents found, with every name in full.
   PERFORM set_config('search_path', '', true);
@@ -57,7 +75,13 @@ BEGIN
   IF forced THEN
     EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', target);
   END IF;
+  PERFORM set_config('application_name', 'tsmigrate: checking rows', true);
   {{rows}}
+  IF homeless > 0 THEN
+    reasons := ARRAY[format('%s of its rows fit none of its partitions', homeless)];
+    mends := ARRAY[format('Make a partition for them: CREATE TABLE … PARTITION OF %s … (or DEFAULT); or delete them.', partitioned ->> 'table')];
+    {{refuse}}
+  END IF;
   counted_before := counted;
   checksum_before := checksum;
 
@@ -77,7 +101,7 @@ BEGIN
           ranks_before := ranks;
           definitions_before := definitions;
           IF attached IS NOT NULL THEN
-            {{detach_chunk}}
+            {{original_back}}
             CONTINUE;
           END IF;
           {{move_rows}}
@@ -91,7 +115,7 @@ BEGIN
       {{verify_definitions}}
       EXIT;
     EXCEPTION WHEN SQLSTATE {{mismatch}} OR feature_not_supported THEN
-      IF attached IS NULL THEN
+      IF attached IS NULL OR partitioned IS NOT NULL THEN
         RAISE;
       END IF;
       {{tell_copied}}

@@ -10,8 +10,10 @@ IF facts.preloaded AND extension_schema IS NOT NULL THEN
   $hypertables$ INTO already_on, hypertables USING target;
 END IF;
 {{interval_read}}
-IF facts.relkind = 'r' AND facts.owned THEN
+IF facts.relkind IN ('r', 'p') AND facts.owned THEN
+  PERFORM set_config('application_name', 'tsmigrate: waiting for the lock', true);
   {{lock}}
+  PERFORM set_config('application_name', 'tsmigrate: checking rows', true);
   -- An owner under FORCE would count, and move, only the rows that policies show (create_hypertable: 0A000).
   IF facts.relforcerowsecurity THEN
     EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', target);

@@ -4,10 +4,10 @@ DECLARE
   query text;
   callers text[];
 BEGIN
-  SELECT format('SELECT count(*), coalesce(sum(hash_record_extended(ROW(%s), 0)), 0)%s FROM %I.%I',
+  SELECT format('SELECT count(*), coalesce(sum(hash_record_extended(ROW(%s), 0)), 0)%s FROM %s',
                 string_agg(CASE WHEN t.typname = ANY ({{hashed_types}}) AND t.typnamespace = 'pg_catalog'::regnamespace
                                 THEN format('%I', a.attname) ELSE format('%I::text COLLATE "C"', a.attname) END,
-                           ', ' ORDER BY a.attnum), {{further_counts}}, n.nspname, c.relname)
+                           ', ' ORDER BY a.attnum), {{further_counts}}, {{rows_from}})
   INTO query
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated IN ('', 's')

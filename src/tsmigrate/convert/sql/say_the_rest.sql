@@ -22,6 +22,12 @@ FOR statement IN
 LOOP
   EXECUTE statement;
 END LOOP;
+-- Rights that nobody has changed are the owner's alone.
+IF NOT EXISTS (SELECT FROM unnest(ranks_before, definitions_before) AS d (rank, definition)
+               WHERE rank BETWEEN 94 AND 95 AND position(format(' ON TABLE %s ', full_name) IN definition) > 0)
+  AND (SELECT relacl IS NOT NULL FROM pg_class WHERE oid = target) THEN
+  EXECUTE format('GRANT ALL ON TABLE %s TO %I', full_name, (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = target));
+END IF;
 FOR number IN 1 .. cardinality(definitions_before) LOOP
   IF ranks_before[number] >= 94 THEN
     EXECUTE definitions_before[number];

@@ -1,3 +1,5 @@
+-- Compiling the queries takes longer than it saves.
+PERFORM set_config('jit', 'off', true);
 -- Memory for sorting the indexes: half the shared buffers up to 1 GB, or what the server gives anyway. As many workers
 -- as half of those that the server has, unless it forbids them. Not more for reading: each takes the locks of all chunks.
 PERFORM set_config('maintenance_work_mem',

@@ -2,7 +2,8 @@
 -- chunks in mind than it holds open.
 settings text[] := ARRAY(
   SELECT name FROM pg_settings
-  WHERE name IN ('search_path', 'lock_timeout', 'default_tablespace', 'check_function_bodies', 'maintenance_work_mem', 'jit',
+  WHERE name IN ('search_path', 'application_name', 'lock_timeout', 'default_tablespace', 'check_function_bodies',
+                 'maintenance_work_mem', 'jit', 'DateStyle',
                  'max_parallel_maintenance_workers',
                  'timescaledb.max_open_chunks_per_insert', 'timescaledb.max_cached_chunks_per_hypertable')
   ORDER BY name DESC);

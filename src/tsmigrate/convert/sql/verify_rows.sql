@@ -1,3 +1,4 @@
+PERFORM set_config('application_name', 'tsmigrate: checking rows again', true);
 {{rows}}
 IF (counted, checksum) IS DISTINCT FROM (counted_before, checksum_before) THEN
   RAISE EXCEPTION USING ERRCODE = {{mismatch}},

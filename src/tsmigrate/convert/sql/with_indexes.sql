@@ -1,23 +1,11 @@
 -- An index's expression may call functions that look for others where the caller does.
 PERFORM set_config('search_path', concat_ws(', ', 'pg_catalog', nullif(callers_path, '')), true);
+SELECT count(*) INTO indexes_to_build
+FROM unnest(rebuilding) AS r (said) WHERE said LIKE 'SET LOCAL default_tablespace%';
 FOREACH statement IN ARRAY rebuilding LOOP
+  {{tell_index}}
   EXECUTE statement;
 END LOOP;
 PERFORM set_config('default_tablespace', callers_tablespace, true);
 
--- Those that create_hypertable adds where there is no index of just these columns: it could not see the ones above.
-IF default_indexes AND rebuilding <> '{}' THEN
-  FOR statement IN
-    SELECT format('CREATE INDEX ON %s (%s DESC)%s', target, string_agg(quote_ident(name), ', ' ORDER BY place),
-                  (SELECT format(' TABLESPACE %I', spcname) FROM pg_class c JOIN pg_tablespace s ON s.oid = c.reltablespace
-                   WHERE c.oid = target))
-    FROM (VALUES (ARRAY[time_column]), (ARRAY[hash_column, time_column])) AS added (names),
-         unnest(names) WITH ORDINALITY AS n (name, place)
-    WHERE names[1] IS NOT NULL
-      AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = target AND names =
-                      ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = indexrelid ORDER BY attnum))
-    GROUP BY names ORDER BY cardinality(names)
-  LOOP
-    EXECUTE statement;
-  END LOOP;
-END IF;
+{{make_default_indexes}}

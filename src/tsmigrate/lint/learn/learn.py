@@ -1,4 +1,4 @@
-"""What is a hypertable? Asked of declarations, the live catalog, Alembic revisions and SQL files, in this order.
+"""What is a hypertable? Asked of settings, the live catalog, SQL files, Alembic revisions and models, in this order.
 
 What an earlier source says about a table stands; a later one adds what it does not know.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsmigrate.lint.known import Hypertable, Known, Name, Step
-from tsmigrate.lint.learn import models, revisions
+from tsmigrate.lint.learn import declarations, models, revisions
 from tsmigrate.lint.learn.statements import TELLS, Learner
 from tsmigrate.lint.settings import LintSettings
 
@@ -35,7 +35,8 @@ def learn(settings: LintSettings, paths: Iterable[Path], start: Path, *, databas
     for path in paths:
         if path.suffix == ".sql":
             _sql(path, known)
-        elif path.suffix == ".py":
+    for path in paths:
+        if path.suffix == ".py":
             _models(path, known)
     if database is not None:
         from tsmigrate.lint.learn import live  # noqa: PLC0415 - most runs ask no server
@@ -82,8 +83,12 @@ def _models(path: Path, known: Known) -> None:
     except OSError:
         return
     if any(tell in content for tell in models.TELLS):
-        for model in models.read(content, known.search_path[0]):
-            known.models[model.name] = model
+        found = list(models.read(content, known.search_path[0]))
+        known.models |= {model.name: model for model in found}
+        declared = ((one.table, one.declared, one.types) for one in found if one.declared is not None)
+        declarations.learn_tables(declared, known, str(path))
+    if declarations.TELLS in content:
+        declarations.learn_aggregates(content, known, str(path))
 
 
 def described(known: Known) -> Sequence[tuple[Name, Hypertable]]:

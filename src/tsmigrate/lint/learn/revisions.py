@@ -14,16 +14,14 @@ from typing import Any
 from tsmigrate import settings
 from tsmigrate.errors import TsmigrateError
 from tsmigrate.lint.known import Known, Name
+from tsmigrate.lint.learn.columns import column as read_column
+from tsmigrate.lint.learn.columns import is_constraint
 from tsmigrate.lint.learn.statements import Learner
-from tsmigrate.lint.sql.functions import type_name
+from tsmigrate.lint.learn.values import UnknownError, evaluate
 
 _INI = "alembic.ini"
 _DEEPEST = 20
 _LONGEST_LOOP = 1000
-
-
-class _UnknownError(Exception):
-    """A value that only running the code would tell."""
 
 
 def find(start: Path) -> list[Path]:
@@ -90,7 +88,7 @@ class _Module:
         if isinstance(target, ast.Name) and value is not None:
             try:
                 self.names[target.id] = evaluate(value, self.names)
-            except _UnknownError:
+            except UnknownError:
                 self.names.pop(target.id, None)
 
     @classmethod
@@ -99,65 +97,6 @@ class _Module:
             return cls(ast.parse(path.read_text(encoding="utf-8")))
         except (OSError, SyntaxError, ValueError, RecursionError):
             return None
-
-
-def evaluate(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    """A literal, a name bound to one, or what plain Python makes of them."""
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.Name) and node.id in names:
-        return names[node.id]
-    if isinstance(node, (ast.Tuple, ast.List)):
-        return [one for item in node.elts for one in _spread(item, names)]
-    if isinstance(node, ast.Set):
-        return [evaluate(item, names) for item in node.elts]
-    if isinstance(node, ast.Dict):
-        merged: dict[Any, Any] = {}
-        for key, value in zip(node.keys, node.values, strict=True):
-            found = evaluate(value, names)
-            merged |= found if key is None else {evaluate(key, names): found}
-        return merged
-    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.BitOr)):
-        left, right = evaluate(node.left, names), evaluate(node.right, names)
-        if type(left) is type(right) and isinstance(left, (str, list, dict)):
-            return left | right if isinstance(left, dict) and isinstance(right, dict) else left + right
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_part(part, names) for part in node.values)
-    if isinstance(node, ast.Call):
-        return _call(node, names)
-    if isinstance(node, ast.Subscript):
-        try:
-            return evaluate(node.value, names)[evaluate(node.slice, names)]
-        except (KeyError, IndexError, TypeError):
-            raise _UnknownError from None
-    raise _UnknownError
-
-
-def _spread(node: ast.expr, names: Mapping[str, Any]) -> list[Any]:
-    return list(evaluate(node.value, names)) if isinstance(node, ast.Starred) else [evaluate(node, names)]
-
-
-def _part(node: ast.expr, names: Mapping[str, Any]) -> str:
-    return str(evaluate(node.value if isinstance(node, ast.FormattedValue) else node, names))
-
-
-def _call(node: ast.Call, names: Mapping[str, Any]) -> Any:
-    """dict.items(), sorted(…) and the like; and text('…'), which is its text."""
-    if isinstance(node.func, ast.Attribute) and node.func.attr in ("items", "keys", "values") and not node.args:
-        found = evaluate(node.func.value, names)
-        if isinstance(found, dict):
-            return (
-                [list(pair) for pair in found.items()]
-                if node.func.attr == "items"
-                else list(found if node.func.attr == "keys" else found.values())
-            )
-    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    if called in ("list", "tuple", "sorted", "reversed", "text", "raw", "DDL", "dedent") and len(node.args) == 1:
-        found = evaluate(node.args[0], names)
-        if called == "sorted" and isinstance(found, list):
-            return sorted(found, key=str)
-        return found[::-1] if called == "reversed" and isinstance(found, list) else found
-    raise _UnknownError
 
 
 class _Upgrade:
@@ -185,7 +124,7 @@ class _Upgrade:
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 try:
                     names[node.targets[0].id] = evaluate(node.value, names)
-                except _UnknownError:
+                except UnknownError:
                     names.pop(node.targets[0].id, None)
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 self._expression(node.value, names)
@@ -193,7 +132,7 @@ class _Upgrade:
     def _turns(self, node: ast.For, names: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         try:
             items = list(evaluate(node.iter, names))[:_LONGEST_LOOP]
-        except (_UnknownError, TypeError):
+        except (UnknownError, TypeError):
             return
         for item in items:
             if isinstance(node.target, ast.Name):
@@ -239,8 +178,8 @@ class _Upgrade:
         for argument in call.args[1:]:
             if isinstance(argument, ast.Starred):
                 return  # columns that only running the code would tell
-            column = _column(argument)
-            if column is None and not _is_constraint(argument):
+            column = read_column(argument)
+            if column is None and not is_constraint(argument):
                 return
             if column is not None:
                 columns[column[0]] = column[1]
@@ -249,7 +188,7 @@ class _Upgrade:
 
     def _op_add_column(self, positional: list[Any], named: dict[str, Any], call: ast.Call) -> None:
         name = self._name(positional[0] if positional else None, named.get("schema"))
-        column = _column(call.args[1]) if len(call.args) > 1 else None
+        column = read_column(call.args[1]) if len(call.args) > 1 else None
         if name in self.known.tables and column is not None:
             self.known.tables[name][column[0]] = column[1]
 
@@ -276,38 +215,7 @@ def _arguments(call: ast.Call, names: Mapping[str, Any]) -> tuple[list[Any], dic
     def told(node: ast.expr) -> Any:
         try:
             return evaluate(node, names)
-        except _UnknownError:
+        except UnknownError:
             return None
 
     return [told(one) for one in call.args], {one.arg: told(one.value) for one in call.keywords if one.arg}
-
-
-def _column(node: ast.expr) -> tuple[str, str] | None:
-    """sa.Column("name", sa.DateTime(timezone=True), …)."""
-    if not isinstance(node, ast.Call) or _called(node) != "Column" or not node.args:
-        return None
-    first = node.args[0]
-    if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
-        return None
-    return first.value, _type(node.args[1]) if len(node.args) > 1 else ""
-
-
-def _called(node: ast.expr) -> str:
-    function = node.func if isinstance(node, ast.Call) else node
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
-def _is_constraint(node: ast.expr) -> bool:
-    return _called(node).endswith("Constraint") or _called(node) in ("Index", "Identity")
-
-
-def _type(node: ast.expr) -> str:
-    name = _called(node).lower()
-    if name in ("datetime", "timestamp"):
-        zoned = isinstance(node, ast.Call) and any(
-            one.arg == "timezone" and isinstance(one.value, ast.Constant) and one.value.value for one in node.keywords
-        )
-        return "timestamptz" if zoned else "timestamp"
-    return {"biginteger": "int8", "integer": "int4", "smallinteger": "int2", "string": "text"}.get(
-        name, type_name(name)
-    )

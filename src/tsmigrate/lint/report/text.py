@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
@@ -11,7 +13,9 @@ from tsmigrate.lint.report.report import Report, report_format
 from tsmigrate.lint.violation import Severity, Violation
 
 _WORST = 5
-_WIDEST = 160
+_WIDTH = (160, 24)  # where no terminal says otherwise
+_NARROWEST = 40
+_BAR = "    | "
 
 
 @report_format("text")
@@ -37,18 +41,29 @@ def _with_lines(file: str, found: Sequence[Violation]) -> list[tuple[Violation, 
 
 
 def _shown(one: Violation, lines: list[str]) -> str:
+    width = max(_NARROWEST, shutil.get_terminal_size(_WIDTH).columns)
     where = f" in {one.function}" if one.function else ""
     shown = [f"  {one.line}:{one.column}  {one.severity}  {one.rule} {one.name}{where}"]
     if 0 < one.line <= len(lines):
-        line = lines[one.line - 1].rstrip("\r").replace("\t", " ")
-        cut = max(0, one.column - _WIDEST // 2) if len(line) > _WIDEST else 0
-        width = one.end_column - one.column if one.end_line == one.line else 1
-        shown.append(f"    | {line[cut : cut + _WIDEST]}")
-        shown.append("    | " + " " * (one.column - 1 - cut) + "^" * max(1, min(width, _WIDEST)))
-    shown.append(f"    {one.message}")
+        shown += _marked(lines[one.line - 1].rstrip("\r").replace("\t", " "), one, width - len(_BAR))
+    shown.append(_wrapped(one.message, "    ", "    ", width))
     if one.hint:
-        shown.append(f"    mend: {one.hint}")
+        shown.append(_wrapped(one.hint, "    mend: ", "          ", width))
     return "\n".join(shown)
+
+
+def _marked(line: str, one: Violation, width: int) -> list[str]:
+    """The source line, or the part of it around the place, and a mark under the place."""
+    cut = max(0, one.column - width // 2) if len(line) > width else 0
+    marked = one.end_column - one.column if one.end_line == one.line else 1
+    before = one.column - 1 - cut
+    return [f"{_BAR}{line[cut : cut + width]}", f"{_BAR}{' ' * before}{'^' * max(1, min(marked, width - before))}"]
+
+
+def _wrapped(text: str, first: str, further: str, width: int) -> str:
+    return textwrap.fill(
+        text, width, initial_indent=first, subsequent_indent=further, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _summary(report: Report) -> list[str]:

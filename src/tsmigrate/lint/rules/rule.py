@@ -9,12 +9,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tsmigrate.lint.sql.predicates import Bound, Seen, Trouble
+from tsmigrate.lint.options import ABOUT, EVERY_RULE
+from tsmigrate.lint.sql.bounds import Bound, Seen, Trouble
 from tsmigrate.lint.violation import Severity
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ class Statement:
     known: Known
     target: Target
     search_path: tuple[str, ...] | None = None
-    options: dict[str, object] = field(default_factory=dict)
 
 
 Look = Callable[["Reading", Statement], Told | None]
@@ -70,6 +70,7 @@ class Rule:
     about: About
     look: Callable[..., Told | list[Told] | None]
     page: str
+    options: tuple[str, ...] = EVERY_RULE
 
     @property
     def summary(self) -> str:
@@ -79,14 +80,22 @@ class Rule:
 _rules: dict[str, Rule] = {}
 
 
-def rule(code: str, severity: Severity, about: About = About.CAUSE) -> Callable[[Callable[..., object]], Rule]:
-    """Declare the decorated function a rule, by its own name and with its docstring as page."""
+def rule(
+    code: str, severity: Severity, about: About = About.CAUSE, *, options: tuple[str, ...] = ()
+) -> Callable[[Callable[..., object]], Rule]:
+    """Declare the decorated function a rule, by its own name and with its docstring as page.
+
+    `options`: what it takes beside what every rule does.
+    """
 
     def declare(look: Callable[..., object]) -> Rule:
         from inspect import cleandoc  # noqa: PLC0415 - pages are read when asked for
 
         name = look.__name__.replace("_", "-")
-        _rules[code] = Rule(code, name, severity, about, look, cleandoc(look.__doc__ or ""))  # type: ignore[arg-type]
+        taken = EVERY_RULE + options
+        page = f"{cleandoc(look.__doc__ or '')}\n\n**Options** in `[tool.tsmigrate.lint.{code}]`:\n"
+        page += "".join(f"\n- {ABOUT[option]}" for option in taken)
+        _rules[code] = Rule(code, name, severity, about, look, page, taken)  # type: ignore[arg-type]
         return _rules[code]
 
     return declare

@@ -7,7 +7,7 @@ from tsmigrate.lint.sql.judge import Reading
 from tsmigrate.lint.violation import Severity
 
 
-@rule("TSQ101", Severity.ERROR, About.REST)
+@rule("TSQ101", Severity.ERROR, About.REST, options=("allow_unfiltered",))
 def no_time_predicate(reading: Reading, _statement: Statement) -> Told | None:
     """A hypertable is read without a bound on its partition column.
 

@@ -7,7 +7,7 @@ from tsmigrate.lint.sql.judge import Reading
 from tsmigrate.lint.violation import Severity
 
 
-@rule("TSQ102", Severity.ERROR, About.STATEMENT_KIND)
+@rule("TSQ102", Severity.ERROR, About.STATEMENT_KIND, options=("allow_unfiltered",))
 def write_by_id(reading: Reading, _statement: Statement) -> Told | None:
     """An UPDATE or DELETE names its rows without the partition column.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tsmigrate.lint.rules.rule import Statement, Told, column, place, rule, table, trouble
+from tsmigrate.lint.sql.bounds import Trouble
 from tsmigrate.lint.sql.judge import Reading
-from tsmigrate.lint.sql.predicates import Trouble
 from tsmigrate.lint.violation import Severity
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from tsmigrate.lint.rules.rule import Statement, Told, column, place, rule, table, trouble
+from tsmigrate.lint.sql.bounds import Seen, Trouble
 from tsmigrate.lint.sql.judge import Reading
-from tsmigrate.lint.sql.predicates import Seen, Trouble
 from tsmigrate.lint.violation import Severity
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tsmigrate.lint.rules.rule import Statement, Told, column, place, rule, table, trouble
+from tsmigrate.lint.sql.bounds import Trouble
 from tsmigrate.lint.sql.judge import Reading
-from tsmigrate.lint.sql.predicates import Trouble
 from tsmigrate.lint.violation import Severity
 
 
-@rule("TSQ210", Severity.WARNING)
+@rule("TSQ210", Severity.WARNING, options=("stable_functions",))
 def volatile_bound(reading: Reading, _statement: Statement) -> Told | None:
     """The bound is a volatile function.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from tsmigrate.lint.rules.rule import About, Statement, Told, column, place, rule, table
+from tsmigrate.lint.sql.bounds import Bound
 from tsmigrate.lint.sql.judge import Reading
-from tsmigrate.lint.sql.predicates import Bound
 from tsmigrate.lint.sql.values import When
 from tsmigrate.lint.violation import Severity
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tsmigrate.lint.sql.placeholders import Offsets
 
@@ -15,6 +15,12 @@ _ESCAPE = re.compile(
 _SIMPLE = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _BLANK = re.compile(rb"(?:\s|\\\r?\n|#[^\n]*)*")
 HOLE = b"{hole}"
+
+
+class Texts(Protocol):
+    """The texts that names stand for."""
+
+    def get(self, name: str) -> str | None: ...
 
 
 @dataclass
@@ -63,7 +69,7 @@ def _starts(parts: list[bytes]) -> list[int]:
     return starts
 
 
-def read(content: bytes, start: int, end: int, constants: Mapping[str, str]) -> Text | None:
+def read(content: bytes, start: int, end: int, constants: Texts) -> Text | None:
     """The literals between two offsets, side by side as Python joins them. None: this is not what stands there."""
     made = Text()
     at = start
@@ -137,7 +143,7 @@ class _Formatted:
     end: int
     is_raw: bool
 
-    def into(self, made: Text, constants: Mapping[str, str]) -> None:
+    def into(self, made: Text, constants: Texts) -> None:
         content, at, end = self.content, self.start, self.end
         while at < end:
             brace = min((found for one in (b"{", b"}") if (found := content.find(one, at, end)) >= 0), default=end)
@@ -150,8 +156,8 @@ class _Formatted:
                 continue
             close = _brace(content, brace, end)
             name = content[brace + 1 : close].strip().decode("utf-8", "replace")
-            if name in constants:
-                made.put(constants[name].encode(), brace)
+            if (known := constants.get(name)) is not None:
+                made.put(known.encode(), brace)
             else:
                 made.hole(brace, close + 1 - brace)
             at = close + 1

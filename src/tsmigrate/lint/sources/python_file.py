@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from tsmigrate.lint.learn.models import Model
+from tsmigrate.lint.learn.relationships import called
 from tsmigrate.lint.names import Names
 from tsmigrate.lint.snippet import Snippet
-from tsmigrate.lint.sources import literals
+from tsmigrate.lint.sources import literals, sqlalchemy
 from tsmigrate.lint.sources.literals import Text
-from tsmigrate.lint.sources.relevant import Relevant, statements_of
-from tsmigrate.lint.sources.source import UnreadableError, source
-from tsmigrate.lint.sources.sqlalchemy_calls import Calls, chains
+from tsmigrate.lint.sources.program import DEFINES, Program, assigned, statements_of
+from tsmigrate.lint.sources.source import source
 from tsmigrate.lint.sources.strings import NUMBERED, STATEMENT, offsets_from
 from tsmigrate.lint.sql import split
 
@@ -52,97 +51,90 @@ _RUNS = frozenset(
         "scalars",
     ]
 )
-_DEFINES = "create_continuous_aggregate"
 _QUICK = re.compile(rb"select|insert|update|delete|merge|with|create|alter|copy", re.IGNORECASE)
 
 
 @source(".py")
 def python_file(content: bytes, names: Names) -> Iterator[Snippet | int]:
     """The statements in the file's strings, and those that SQLAlchemy's calls make."""
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UnreadableError("not valid Python, or nested too deeply") from error
-    reader = _Reader(content, tree, names)
-    yield from reader.snippets()
+    program = Program(content, names)
+    yield from _Strings(program).snippets()
     if names.models:
-        yield from reader.calls(names.models)
+        for text, function in sqlalchemy.statements(program, names.models):
+            yield Snippet(
+                text.bytes,
+                text.offsets(),
+                function,
+                confidence="low",
+                holes=True,
+                literal_parameters=True,
+                optional=True,
+            )
 
 
-class _Reader:
-    def __init__(self, content: bytes, tree: ast.Module, names: Names) -> None:
-        self.content = content
-        self.tree = tree
-        self.starts = [0, *(found.end() for found in re.finditer(rb"\n", content))]
-        self.constants = {
-            node.targets[0].id: node.value.value
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-        }
+class _Strings:
+    """The strings of a program that read as statements."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
         # The query of a continuous aggregate is a definition: who reads the aggregate is judged.
-        self.definitions = _definitions(content, tree)
-        # A constant that names a table names it wherever it is used.
-        aliases = [name.encode() for name, value in self.constants.items() if names.within(value.encode())]
-        self.relevant = Relevant(names.places_in_program(content, aliases), self.starts)
+        self.definitions = _definitions(program)
 
     def snippets(self) -> Iterator[Snippet]:
-        waiting: list[tuple[ast.AST, str, frozenset[str], bool]] = [(self.tree, "", _grown(self.tree), False)]
+        waiting: list[tuple[ast.AST, str, frozenset[str]]] = [(self.program.tree, "", _grown(self.program.tree))]
         while waiting:
-            node, function, grown, runs = waiting.pop()
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                function = f"{function}.{node.name}" if function else node.name
-                grown = _grown(node)
-            if isinstance(node, ast.expr) and (found := self._string(node)) is not None:
-                yield from self._statements(found, function, runs)
-                continue
-            below: list[tuple[ast.AST, str, frozenset[str], bool]] = []
+            node, function, grown = waiting.pop()
+            below: list[tuple[ast.AST, str, frozenset[str]]] = []
             for child in ast.iter_child_nodes(node):
-                if not self.relevant.holds(child):
-                    continue
-                if isinstance(node, ast.Expr) and isinstance(child, ast.Constant):
-                    continue  # a docstring
-                if isinstance(node, ast.Call) and _called(node) == _DEFINES:
-                    continue
-                if _assigned(node) & self.definitions:
-                    continue
-                open_ended = _assigned(node) & grown and child is getattr(node, "value", None)
-                if open_ended and isinstance(child, ast.expr) and (text := self._string(child)) is not None:
-                    text.put(b" ", self._offset(child, end=True))
-                    text.hole(self._offset(child, end=True))
-                    yield from self._statements(text, function, False)
-                    continue
-                if isinstance(node, ast.AugAssign) and _assigned(node) & grown:
-                    continue  # a part of a statement
-                below.append((child, function, grown, isinstance(node, ast.Call) and _called(node) in _RUNS))
+                if isinstance(child, ast.expr):
+                    if self.program.is_relevant(child):
+                        yield from self._expression(child, node, function, grown)
+                elif isinstance(child, _SCOPES):
+                    if self.program.is_relevant(child):
+                        inner = f"{function}.{child.name}" if function else child.name
+                        below.append((child, inner, _grown(child)))
+                elif not isinstance(child, ast.stmt) or self.program.is_relevant(child):
+                    below.append((child, function, grown))
             waiting += reversed(below)
 
-    def calls(self, models: Mapping[str, Model]) -> Iterator[Snippet]:
-        """SQLAlchemy's expressions, written as the SQL that they become."""
-        written = Calls(models, self._offset)
-        for links, root, function, open_ended in chains(self.tree, self.relevant):
-            text = None if open_ended else written.statement(links, root)
+    def _expression(
+        self, node: ast.expr, statement: ast.AST, function: str, grown: frozenset[str]
+    ) -> Iterator[Snippet]:
+        """The strings in an expression of a statement."""
+        if isinstance(statement, ast.Expr) and isinstance(node, ast.Constant):
+            return  # a docstring
+        names = assigned(statement) if isinstance(statement, _BINDS) else set()
+        if names & self.definitions:
+            return
+        if names & grown and node is getattr(statement, "value", None):
+            if isinstance(statement, ast.AugAssign):
+                return  # a part of a statement
+            text = self._string(node)
             if text is not None:
-                yield Snippet(
-                    text.bytes,
-                    text.offsets(),
-                    function,
-                    confidence="low",
-                    holes=True,
-                    literal_parameters=True,
-                    optional=True,
-                )
-
-    def _offset(self, node: ast.expr, *, end: bool = False) -> int:
-        line, column = (node.end_lineno, node.end_col_offset) if end else (node.lineno, node.col_offset)
-        return self.starts[(line or 1) - 1] + (column or 0)
+                text.put(b" ", self.program.end(node))
+                text.hole(self.program.end(node))
+                yield from self._statements(text, function, False)
+                return
+        waiting: list[tuple[ast.AST, bool]] = [(node, False)]
+        while waiting:
+            one, runs = waiting.pop()
+            kind = type(one)
+            if kind is ast.Name:
+                continue
+            if kind in _TEXTS and (text := self._string(one)) is not None:  # type: ignore[arg-type]
+                yield from self._statements(text, function, runs)
+            elif kind is ast.Call:
+                name = called(one)  # type: ignore[arg-type]
+                if name != DEFINES:
+                    waiting += [(child, name in _RUNS) for child in _below(one)]
+            elif kind is not ast.Constant:
+                waiting += [(child, False) for child in _below(one)]
 
     def _string(self, node: ast.expr) -> Text | None:
         """The text of an expression that makes a string with something of SQL in it. None: it makes none."""
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
-            return literals.read(self.content, self._offset(node), self._offset(node, end=True), self.constants)
+            program = self.program
+            return literals.read(program.content, program.place(node), program.end(node), program.constants)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
             return self._string(node.left)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
@@ -150,7 +142,7 @@ class _Reader:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             inner = node.func.value
             if node.func.attr == "format":
-                wrapped = isinstance(inner, ast.Call) and _called(inner) == "SQL" and len(inner.args) == 1
+                wrapped = isinstance(inner, ast.Call) and called(inner) == "SQL" and len(inner.args) == 1
                 return self._string(inner.args[0] if wrapped and isinstance(inner, ast.Call) else inner)
             if node.func.attr in ("strip", "lstrip", "rstrip"):
                 return self._string(inner)
@@ -171,10 +163,10 @@ class _Reader:
         for part, text in texts:
             if text is not None:
                 made.join(text)
-            elif isinstance(part, ast.Name) and part.id in self.constants:
-                made.put(self.constants[part.id].encode(), self._offset(part))
+            elif isinstance(part, ast.Name) and (known := self.program.constants.get(part.id)) is not None:
+                made.put(known.encode(), self.program.place(part))
             else:
-                made.hole(self._offset(part))
+                made.hole(self.program.place(part))
         return made
 
     def _statements(self, found: Text, function: str, runs: bool) -> Iterator[Snippet]:
@@ -197,23 +189,30 @@ class _Reader:
             )
 
 
-def _definitions(content: bytes, tree: ast.Module) -> frozenset[str]:
+def _definitions(program: Program) -> frozenset[str]:
     """The names of the texts that define continuous aggregates."""
-    if _DEFINES.encode() not in content:
+    if DEFINES.encode() not in program.content:
         return frozenset()
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == _DEFINES]
+    calls = [node for node in ast.walk(program.tree) if isinstance(node, ast.Call) and called(node) == DEFINES]
     arguments = [one for call in calls for one in (*call.args, *(word.value for word in call.keywords))]
     return frozenset(one.id for one in arguments if isinstance(one, ast.Name))
 
 
-def _called(node: ast.Call) -> str:
-    function = node.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_BINDS = (ast.Assign, ast.AugAssign, ast.AnnAssign)
+_TEXTS = frozenset({ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call})
 
 
-def _assigned(node: ast.AST) -> set[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return {target.id for target in targets if isinstance(target, ast.Name)}
+def _below(node: ast.AST) -> list[ast.AST]:
+    """What an expression is made of, last first."""
+    found: list[ast.AST] = []
+    for name in reversed(node._fields):
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [one for one in reversed(value) if isinstance(one, ast.AST)]
+        elif isinstance(value, ast.AST) and value._fields:
+            found.append(value)
+    return found
 
 
 def _grown(scope: ast.AST) -> frozenset[str]:

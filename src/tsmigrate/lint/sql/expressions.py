@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _LITERAL_TYPES = {"ival": "int4", "fval": "numeric", "boolval": "bool", "sval": None, "bsval": "bit"}
 _LONG = 100
-_TIMES = frozenset({"timestamptz", "timestamp", "date"})
 
 Handler = Callable[[Any, Scope], Value]
 _handlers: dict[str, Handler] = {}
@@ -199,11 +198,11 @@ def _first(sides: list[Value], body: Any) -> int:
 
 def _arithmetic(operator: str, left: str | None, right: str | None) -> str | None:
     """The type of `left operator right`."""
-    if left in _TIMES and right in _TIMES:
+    if left in functions.TIMES and right in functions.TIMES:
         return ("int4" if left == right == "date" else "interval") if operator == "-" else None
-    if left in _TIMES:
+    if left in functions.TIMES:
         return "timestamp" if left == "date" and right in ("interval", None) else left
-    if right in _TIMES:
+    if right in functions.TIMES:
         return right
     for wider in ("numeric", "float8", "int8"):
         if wider in (left, right):

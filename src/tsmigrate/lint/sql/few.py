@@ -23,7 +23,7 @@ def few_read(body: Any, scope: Scope) -> frozenset[Relation]:
         return _NOBODY
     calls = list(own_calls([body.get("targetList"), body.get("havingClause")]))
     kinds = {call_kind(call) for call in calls}
-    if "aggregate" in kinds and "groupClause" not in body:
+    if "aggregate" in kinds and not _groups(body):
         return _at_its_ends(calls, scope)
     if "limitCount" not in body or body["limitCount"].get("A_Const", {}).get("isnull"):
         return _NOBODY
@@ -33,6 +33,12 @@ def few_read(body: Any, scope: Scope) -> frozenset[Relation]:
     found = _in_order(body, [call["over"] for call in calls if "over" in call], scope)
     level.in_order = bool(found)
     return found
+
+
+def _groups(body: Any) -> bool:
+    """GROUP BY () groups nothing."""
+    sets = [item.get("GroupingSet", {}).get("kind") for item in body.get("groupClause", ())]
+    return any(kind != "GROUPING_SET_EMPTY" for kind in sets)
 
 
 def _at_its_ends(calls: list[Any], scope: Scope) -> frozenset[Relation]:
@@ -51,6 +57,8 @@ def _at_its_ends(calls: list[Any], scope: Scope) -> frozenset[Relation]:
         if place >= len(arguments) or "agg_filter" in call or "agg_distinct" in call:
             return _NOBODY
         found = expressions.value(arguments[place], scope)
+        if found.shape is Shape.COLUMN and found.var is not None and found.var.relation.subquery is not None:
+            branches_in_order(found.var.relation.subquery, found.var.column, scope)
         if found.shape is not Shape.COLUMN or not _orders(found):
             return _NOBODY
     return frozenset(scope.level.relations)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from tsmigrate.lint.known import View
-from tsmigrate.lint.sql import expressions, predicates, query
+from tsmigrate.lint.sql import comparisons, expressions, predicates, query
+from tsmigrate.lint.sql.bounds import Predicate
 from tsmigrate.lint.sql.common_tables import CommonTable, read_once
 from tsmigrate.lint.sql.native import Node
 from tsmigrate.lint.sql.nodes import opened, strings
-from tsmigrate.lint.sql.predicates import Predicate
 from tsmigrate.lint.sql.relation import Join, Level, Relation, Tree
 from tsmigrate.lint.sql.scope import ColumnSource, Context, Scope, Source, SubquerySource, TableSource, among
 from tsmigrate.lint.sql.targets import call_kind, own_calls
@@ -217,7 +217,7 @@ def _join(body: Any, scope: Scope) -> Tree | None:
         one = scope.merged.get(name) or among(lefts.values(), name)
         other = among(rights.values(), name)
         if one is not None and other is not None:
-            on += placed([predicates.joined(one, other, "=", scope)], scope)
+            on += placed([comparisons.joined(one, other, "=", scope)], scope)
             scope.merged[name] = other if kind == "JOIN_RIGHT" else one
             if kind == "JOIN_FULL":
                 scope.merged[name] = Value(When.PLAN, one.vars | other.vars, Shape.WRAPPED, wrapped_by="FULL JOIN")

@@ -141,6 +141,16 @@ NAMES_OF_TYPES = {
 }
 INTEGERS = frozenset({"int2", "int4", "int8"})
 FRACTIONS = frozenset({"numeric", "float4", "float8"})
+TIMES = frozenset({"timestamptz", "timestamp", "date"})
+# Functions of many rows, which keep a subquery from being pulled up.
+SETS = frozenset(["generate_series", "unnest", "regexp_split_to_table", "jsonb_array_elements", "json_array_elements"])
+# Every name that means something to the linter: what a statement calls otherwise is a name like any other.
+MEANT = frozenset(
+    [*VOLATILE, *STABLE, *RETURNS, *RETURNS.values(), *SAME_TYPE, *SQL_VALUES.values(), *AGGREGATES, *RANGES, *SETS]
+    + [*INTEGERS, *FRACTIONS, *TIMES, "time_bucket", "interval", "public", "pg_catalog"]
+    + [word for name, plain in NAMES_OF_TYPES.items() for word in (*name.split(), plain)]
+    + [f"column{number}" for number in range(1, 100)]  # of VALUES
+)
 
 
 def type_name(name: str) -> str:

@@ -142,6 +142,27 @@ def split(text: bytes, *, by_parser: bool = False) -> list[tuple[int, int]]:
         library.pg_query_free_split_result(result)
 
 
+class _Keywords(ctypes.Structure):
+    _fields_ = (
+        ("words", ctypes.POINTER(ctypes.c_char)),
+        ("offsets", ctypes.POINTER(ctypes.c_uint16)),
+        ("hash", ctypes.c_void_p),
+        ("count", ctypes.c_int),
+        ("longest", ctypes.c_int),
+    )
+
+
+@cache
+def keywords() -> frozenset[bytes]:
+    """The grammar's own words, lower case, from the table of its scanner. Empty where the library does not show it."""
+    try:
+        table = _Keywords.in_dll(_library(), "ScanKeywords")
+    except ValueError:
+        return frozenset()
+    begin = ctypes.cast(table.words, ctypes.c_void_p).value or 0
+    return frozenset(ctypes.string_at(begin + table.offsets[number]) for number in range(table.count))
+
+
 def fingerprint(text: bytes) -> str:
     """The same for statements that differ in literals, parameters and layout only. Empty for what does not parse."""
     library = _library()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tsmigrate.lint.known import Hypertable
-    from tsmigrate.lint.sql.predicates import Predicate
+    from tsmigrate.lint.sql.bounds import Predicate
     from tsmigrate.lint.sql.scope import Source
     from tsmigrate.lint.sql.values import Value
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tsmigrate.lint.sql import expressions, predicates, query
+from tsmigrate.lint.sql import comparisons, expressions, predicates, query
+from tsmigrate.lint.sql.bounds import Predicate, Trouble
 from tsmigrate.lint.sql.from_clause import from_item, inner_joined, is_simple, placed, subselect, where
 from tsmigrate.lint.sql.native import Node
 from tsmigrate.lint.sql.nodes import constant, strings
-from tsmigrate.lint.sql.predicates import Predicate
 from tsmigrate.lint.sql.relation import Join, Level, Tree
 from tsmigrate.lint.sql.scope import Scope
 from tsmigrate.lint.sql.values import Value
@@ -67,12 +67,10 @@ def _in(body: Any, inside: Any, scope: Scope) -> Tree | None:
     if tree is None or columns is None:
         return Tree(join=Join.SEMI, right=tree) if tree else None
     parts = tested.row if tested.row is not None else [tested]
-    on = [predicates.joined(part, value, operator, scope) for part, (_, value) in zip(parts, columns, strict=False)]
+    on = [comparisons.joined(part, value, operator, scope) for part, (_, value) in zip(parts, columns, strict=False)]
     for one in on:
         one.troubles = [
-            replace(seen, trouble=predicates.Trouble.SUBQUERY, what="IN (SELECT …)")
-            if seen.trouble is predicates.Trouble.JOINED
-            else seen
+            replace(seen, trouble=Trouble.SUBQUERY, what="IN (SELECT …)") if seen.trouble is Trouble.JOINED else seen
             for seen in one.troubles
         ]
     return Tree(join=Join.SEMI, right=tree, on=placed(on, scope))

@@ -31,9 +31,6 @@ def own_calls(node: Any) -> Iterator[Any]:
                     waiting.append(body)
 
 
-_SETS = frozenset({"generate_series", "unnest", "regexp_split_to_table", "jsonb_array_elements", "json_array_elements"})
-
-
 def call_kind(call: Any) -> str:
     """'aggregate', 'window' or 'set' for the calls that keep a subquery from being pulled up."""
     name = strings(call["funcname"])[-1]
@@ -41,7 +38,7 @@ def call_kind(call: Any) -> str:
         return "window"
     if name in functions.AGGREGATES or "agg_within_group" in call or call.get("agg_star"):
         return "aggregate"
-    return "set" if name in _SETS else ""
+    return "set" if name in functions.SETS else ""
 
 
 def in_list(node: Node, listed: Sequence[Value], scope: Scope) -> Value:

@@ -1,0 +1,1 @@
+format('%I.%I', n.nspname, c.relname)
