@@ -45,6 +45,9 @@ def verdict(table: Table, column: TimeColumn | None, growth: Growth | None, evid
         )
     if not _large(rows or 0, table.size):
         return _small(table, rows, growth)
+    if table.kind == "p":
+        taken = "it is partitioned already; op.create_hypertable takes it with its partitions"
+        return Verdict(Choice.CONSIDER, (Reason(f"{taken}, and tsmigrate preflight tells what stands in the way"),))
     assert column is not None  # noqa: S101 - _ruled_out has seen to it
     reasons = [Reason(f"it holds {number(rows or 0)} rows in {bytes_(table.size)}", 1)]
     reasons += _for(table, column, growth)
@@ -58,11 +61,6 @@ def _ruled_out(table: Table, column: TimeColumn | None, evidence: Evidence) -> s
         return f"it is a hypertable already: by {found.column}, {number(found.chunks)} chunks of {found.interval}"
     if table.kind == "f":
         return "it is a foreign table: its rows are on another server"
-    if table.kind == "p":
-        return (
-            "it is partitioned already, which TimescaleDB does not take over: a hypertable beside it would have to be "
-            "filled from its partitions"
-        )
     if table.inherits:
         return "it has a parent or children by inheritance, which TimescaleDB refuses"
     if column is None:
