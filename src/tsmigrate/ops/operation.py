@@ -7,7 +7,6 @@ what needs the catalog is a DO block, so that `alembic upgrade --sql` prints the
 from __future__ import annotations
 
 import inspect
-import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,9 +23,9 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from tsmigrate import pysource
 from tsmigrate.errors import UsageError
-from tsmigrate.ops import run
+from tsmigrate.ops import notices, run
 from tsmigrate.ops.run import Run
-from tsmigrate.plpgsql import NOTICE, do_block, refuse
+from tsmigrate.plpgsql import do_block, refuse
 from tsmigrate.sql import literal, qualified, raw
 from tsmigrate.undo import Key
 
@@ -35,8 +34,6 @@ NOT_WRITTEN = {"written": False}
 
 ALWAYS_WRITTEN = {"always": True}
 """The metadata of a field that has to be given, and may be None."""
-
-log = logging.getLogger("tsmigrate")
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ def _run(operations: Operations, asked: Operation) -> None:
     _refuse_company(context, asked, circumstances.revision)
     statements = asked.statements(circumstances)
     if not asked.isolated:
-        with _notices_told(context), asked.accompanied(context, circumstances):
+        with notices.told(context), asked.accompanied(context, circumstances):
             for statement in statements:
                 operations.execute(raw(statement))
         return
@@ -154,41 +151,8 @@ def _outside_a_transaction(context: MigrationContext) -> Iterator[None]:
 
 def _execute(operations: Operations, statements: Sequence[str]) -> None:
     for statement in statements:
-        with _notices_told(operations.migration_context):
+        with notices.told(operations.migration_context):
             operations.execute(raw(statement))
-
-
-@contextmanager
-def _notices_told(context: MigrationContext) -> Iterator[None]:
-    """What a block of ours tells with RAISE goes to the log; what else the server says is its own affair."""
-    connection = None if context.as_sql or context.connection is None else context.connection.connection
-    driver: Any = getattr(connection, "dbapi_connection", None)
-    if not hasattr(driver, "notices"):  # psycopg2 has them
-        yield
-        return
-    before, driver.notices = driver.notices, _Notices()
-    try:
-        yield
-    finally:
-        notices, driver.notices = driver.notices, before
-        notices.tell()
-
-
-class _Notices:
-    """In place of psycopg2's list, which SQLAlchemy empties after each statement."""
-
-    def __init__(self) -> None:
-        self._said: list[str] = []
-
-    def append(self, notice: str) -> None:
-        self._said.append(notice)
-
-    def tell(self) -> None:
-        for notice in self._said:
-            severity, _, message = notice.partition(":")
-            if message.strip().startswith(NOTICE):
-                level = logging.WARNING if severity == "WARNING" else logging.INFO
-                log.log(level, message.strip().removeprefix(NOTICE))
 
 
 _isolated_in: WeakKeyDictionary[MigrationContext, tuple[str, str]] = WeakKeyDictionary()

@@ -10,7 +10,7 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.ops.operation import TableOperation, operation
 from tsmigrate.ops.run import Run
-from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table
+from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table, tell
 from tsmigrate.sql import identifier, literal
 
 DROP = "drop_redundant_index"
@@ -95,7 +95,7 @@ class DropRedundantIndex(_RedundantIndex):
                   IF covering IS NULL THEN
                     {{not_covered}}
                   END IF;
-                  RAISE NOTICE 'index % is covered by %', {{told}}, covering;
+                  {{tell_covering}}
                   {{remember}}
                   EXECUTE format('DROP INDEX %I.%I', found.schema, {{index}});
                 END
@@ -103,7 +103,7 @@ class DropRedundantIndex(_RedundantIndex):
                 prepare=self.prepare(run),
                 table=literal(self.subject),
                 index=literal(self.index),
-                told=literal(told),
+                tell_covering=tell(f"format('index %s is covered by %s', {literal(told)}, covering)"),
                 covering=assemble(_COVERING, table=literal(self.subject)),
                 missing=refuse(literal(f"there is no index {told}"), "correct the name in the revision"),
                 needed=refuse(
