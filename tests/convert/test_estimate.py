@@ -78,6 +78,23 @@ def test_looking_leaves_no_lock_no_setting_and_no_table(session: Session, small_
         assert connection.execute(raw("SELECT to_regclass('pg_temp.tsmigrate_sample')")).scalar_one() is None
 
 
+def test_a_partitioned_table_is_told_with_all_its_partitions(session: Session, small_probes: None) -> None:
+    session.run(READINGS)
+    plain = looked(session, column="ts").copying()
+    parts = " ".join(
+        f"CREATE TABLE part{n} PARTITION OF parted FOR VALUES FROM ({n * 5000}) TO ({n * 5000 + 5000});"
+        for n in range(5)
+    )
+    session.run(
+        "CREATE TABLE parted (LIKE readings INCLUDING INDEXES) PARTITION BY RANGE (id)",
+        parts,
+        "INSERT INTO parted SELECT * FROM readings; ANALYZE parted",
+    )
+    told = looked(session, "parted", column="ts").copying()
+    assert told.tried
+    assert plain.disk * 0.8 < told.disk < plain.disk * 1.2
+
+
 def test_where_nothing_may_be_written_other_servers_speed_is_told(session: Session, small_probes: None) -> None:
     session.run(READINGS)
     with connected(session) as connection:

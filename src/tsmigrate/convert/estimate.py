@@ -63,17 +63,17 @@ class Outlook:
     heap: int  # bytes; with TOAST: `whole`
     whole: int
     indexes: int
-    others: int  # of chunks that are not the one attached, with TOAST
-    without_log: bool  # it is unlogged, or wal_level is minimal
-    page_size: int
-    database_size: int
-    largest: int  # the oid of the largest part
-    may_probe: bool
     may_attach: bool  # edition and version of the server
     indexed: bool  # by the partition column alone
     nullable: bool  # the partition column
-    index_names: list[str]  # quoted
-    index_sizes: list[int]  # of a hypertable: its own, which are empty
+    others: int = 0  # of chunks that are not the one attached, with TOAST
+    without_log: bool = False  # it is unlogged, or wal_level is minimal
+    page_size: int = 8192
+    database_size: int = 0
+    largest: int = 0  # the oid of the largest part
+    may_probe: bool = False
+    index_names: Sequence[str] = ()  # quoted
+    index_sizes: Sequence[int] = ()  # of a hypertable: its own, which are empty
     is_attached: bool = False  # it was attached, and has not been taken back
     probe: Probe | None = None
 

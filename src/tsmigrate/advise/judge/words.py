@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from tsmigrate.convert.words import size
 
-__all__ = ["bytes_", "date", "days", "listed", "number", "percent", "seconds"]
+__all__ = ["bytes_", "date", "days", "listed", "number", "percent"]
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 bytes_ = size
@@ -33,14 +33,6 @@ def days(count: float) -> str:
     if count < 2:
         return f"{count * 24:.0f} hours"
     return f"{count:,.0f} days" if count < 730 else f"{count / 365.25:.1f} years"
-
-
-def seconds(value: float) -> str:
-    if value < 1:
-        return "under a second"
-    if value < 2 * MINUTE:
-        return f"{value:.0f} s"
-    return f"{value / MINUTE:.0f} min" if value < 2 * HOUR else f"{value / HOUR:.1f} h"
 
 
 def date(moment: float) -> str:
