@@ -1,5 +1,6 @@
 FOR partition IN
-  SELECT value ->> 'name' AS name, value ->> 'known_as' AS known_as, value ->> 'bounds' AS bounds, value -> 'kept' AS kept,
+  SELECT value ->> 'name' AS name, value ->> 'known_as' AS known_as, value ->> 'bounds' AS bounds,
+         coalesce(value -> 'kept', '[]') AS kept,
          ARRAY(SELECT jsonb_array_elements_text(value -> 'ranks')::int) AS ranks,
          ARRAY(SELECT jsonb_array_elements_text(value -> 'definitions')) AS definitions
   FROM jsonb_array_elements(partitioned -> 'attached')
