@@ -21,6 +21,8 @@ from tsmigrate.sandbox import places
 from tsmigrate.url import DatabaseUrl
 from tsmigrate.verify.rollback import Wanted, run
 
+pytestmark = pytest.mark.quick_on("community")  # Addresses and scratch databases are the same on both.
+
 Names = Callable[[], list[str]]
 CREATOR = GOOD_ENV.replace(
     "create_engine({url})",
@@ -29,6 +31,7 @@ CREATOR = GOOD_ENV.replace(
 SWALLOWED = """
 from alembic import context
 from sqlalchemy import create_engine
+
 try:
     create_engine({url}).connect()
 except Exception:
