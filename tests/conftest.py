@@ -40,12 +40,7 @@ _exercised: dict[str, str] = {}
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "edition" in metafunc.fixturenames:
         only = [marker.args[0] for marker in metafunc.definition.iter_markers("edition")]
-        quick = [marker.args[0] for marker in metafunc.definition.iter_markers("quick_on")]
-        chosen = [
-            pytest.param(name, marks=pytest.mark.slow) if quick and name not in quick else name
-            for name in only or map(str, Edition)
-        ]
-        metafunc.parametrize("edition", chosen, indirect=True, scope="session")
+        metafunc.parametrize("edition", only or [str(edition) for edition in Edition], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -47,7 +47,6 @@ op.execute("DROP EXTENSION timescaledb")
 """
 
 
-@pytest.mark.quick_on("community")
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 def test_an_asynchronous_environment_passes_cut_off_anywhere(project: Project, rehearse: Rehearse, driver: str) -> None:
     pytest.importorskip(driver)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from alembic_project import Project, Rehearse, told
 from tsmigrate.finding import Severity
-
-pytestmark = pytest.mark.quick_on("community")  # Alembic's graph, which knows no server.
 
 
 def table(name: str) -> tuple[str, str]:

@@ -12,8 +12,6 @@ from alembic_project import Project
 from support import Run
 from tsmigrate.url import DatabaseUrl
 
-pytestmark = pytest.mark.quick_on("community")  # Reports and exit codes.
-
 LOSSY = "ALTER TABLE t ALTER a_column_with_a_long_name DROP NOT NULL"
 
 

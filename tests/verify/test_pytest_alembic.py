@@ -6,8 +6,6 @@ import subprocess
 import sys
 from textwrap import dedent
 
-import pytest
-
 from alembic_project import Project
 from tsmigrate import sandbox
 from tsmigrate.capability import Edition
@@ -60,7 +58,6 @@ def pytest_in(project: Project, tests: str, *more: str) -> str:
     return done.stdout
 
 
-@pytest.mark.quick_on("community")
 def test_the_four_default_tests_pass_and_tell_a_model_that_drifted(
     project: Project, edition: Edition, engine: Engine
 ) -> None:

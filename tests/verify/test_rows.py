@@ -13,8 +13,6 @@ from tsmigrate.finding import Severity
 from tsmigrate.verify.rows.fill import Filled, fill
 from tsmigrate.verify.rows.tables import Promises
 
-pytestmark = pytest.mark.quick_on("apache")  # Rows for plain tables.
-
 EVERYTHING = """
 CREATE TYPE mood AS ENUM ('fine', 'so-so');
 CREATE DOMAIN percent AS int CHECK (VALUE >= 0);

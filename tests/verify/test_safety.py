@@ -21,8 +21,6 @@ from tsmigrate.sandbox import places
 from tsmigrate.url import DatabaseUrl
 from tsmigrate.verify.rollback import Wanted, run
 
-pytestmark = pytest.mark.quick_on("community")  # Addresses and scratch databases are the same on both.
-
 Names = Callable[[], list[str]]
 CREATOR = GOOD_ENV.replace(
     "create_engine({url})",
@@ -31,7 +29,6 @@ CREATOR = GOOD_ENV.replace(
 SWALLOWED = """
 from alembic import context
 from sqlalchemy import create_engine
-
 try:
     create_engine({url}).connect()
 except Exception:
