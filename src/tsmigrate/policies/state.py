@@ -93,8 +93,8 @@ TABLES = assemble(
       CREATE TABLE tsmigrate.policy (
         relation regclass NOT NULL, kind text NOT NULL, state text NOT NULL,
         revision text NOT NULL, operation text NOT NULL, subject text NOT NULL, config jsonb NOT NULL,
-        schedule_interval interval, timeout interval NOT NULL DEFAULT '1 hour', paused boolean NOT NULL DEFAULT false,
-        next_run timestamptz, failures int NOT NULL DEFAULT 0,
+        source regclass, schedule_interval interval, timeout interval NOT NULL DEFAULT '1 hour',
+        paused boolean NOT NULL DEFAULT false, next_run timestamptz, failures int NOT NULL DEFAULT 0,
         last_run timestamptz, last_success timestamptz, last_error text,
         PRIMARY KEY (relation, kind)
       );
@@ -125,24 +125,36 @@ SWEEP = assemble(
 """A piece of PL/pgSQL: forget what is about tables that are gone, and take the tables away where nothing is left."""
 
 
-def write(key: Key, kind: Kind, state: State, relation: str, config: str, every: str = "NULL") -> str:
-    """A piece of PL/pgSQL. `relation`, `config` (jsonb) and `every` (interval, NULL: nothing runs) are expressions."""
+@dataclass(frozen=True)
+class Row:
+    """What is to stand in `tsmigrate.policy`, in SQL expressions."""
+
+    kind: Kind
+    state: State
+    relation: str
+    config: str  # jsonb
+    every: str = "NULL"  # interval; NULL: nothing runs
+    source: str = "NULL"  # what an aggregate reads
+
+
+def write(key: Key, row: Row) -> str:
+    """A piece of PL/pgSQL."""
     return assemble(
         """
         INSERT INTO tsmigrate.policy
-          (relation, kind, state, revision, operation, subject, config, schedule_interval, next_run)
-        SELECT {{relation}}, {{kind}}, {{state}}, {{revision}}, {{operation}}, {{subject}}, {{config}}, every,
-               CASE WHEN every IS NOT NULL THEN now() END
-          FROM (SELECT {{every}}::interval) AS schedule (every);
+          (relation, kind, state, revision, operation, subject, config, source, schedule_interval, next_run)
+        VALUES ({{relation}}, {{kind}}, {{state}}, {{revision}}, {{operation}}, {{subject}}, {{config}}, {{source}},
+                {{every}}, CASE WHEN {{every}} IS NOT NULL THEN now() END);
         """,
-        relation=relation,
-        kind=literal(kind),
-        state=literal(state),
+        relation=row.relation,
+        kind=literal(row.kind),
+        state=literal(row.state),
         revision=literal(key.revision),
         operation=literal(key.operation),
         subject=literal(key.subject),
-        config=config,
-        every=every,
+        config=row.config,
+        source=row.source,
+        every=row.every,
     )
 
 
@@ -203,9 +215,10 @@ DUE = "p.state = 'emulated' AND NOT p.paused AND p.next_run <= now()"
 """A condition on `tsmigrate.policy p`."""
 
 _POLICIES = f"""
-SELECT n.nspname AS schema, c.relname AS name, p.relation::oid::bigint AS oid, p.kind, p.state, p.revision, p.operation,
-       p.subject, p.config, p.schedule_interval, p.schedule_interval::text AS every, p.timeout::text AS timeout, p.paused,
-       p.next_run, coalesce({DUE} AND c.oid IS NOT NULL, false) AS due, p.failures,
+SELECT n.nspname AS schema, c.relname AS name, p.relation::oid::bigint AS oid, p.kind, p.state, p.revision,
+       p.operation, p.subject, p.config, p.schedule_interval, p.schedule_interval::text AS every,
+       p.timeout::text AS timeout, p.paused, p.next_run, p.failures,
+       coalesce({DUE} AND c.oid IS NOT NULL, false) AS due,
        p.last_run, p.last_success, p.last_error
 FROM tsmigrate.policy p
 LEFT JOIN pg_class c ON c.oid = p.relation
