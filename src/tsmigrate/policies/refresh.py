@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tsmigrate.plpgsql import assemble, refuse
+from tsmigrate.policies.present import ago
 from tsmigrate.policies.windows import WINDOW, ceiling, filled_in, floor, following, oldest, typed
 
 
@@ -28,6 +29,34 @@ def refresh(relation: str, start: str, end: str) -> str:
         after_all=_AFTER_ALL,
         kept=ceiling("oldest", "kept"),
         windowed=filled_in(filled_in(WINDOW, "window_start", typed("lower")), "window_end", typed("upper")),
+    )
+
+
+def refresh_by_policy(relation: str) -> str:
+    """The window of its policy, as of now."""
+    return assemble(
+        """
+        DECLARE
+          window_start text;
+          window_end text;
+          of_type regtype;
+          of_numbers boolean;
+          policy record;
+          written_as text := current_setting('datestyle');
+        BEGIN
+          PERFORM set_config('datestyle', 'ISO', true);
+          SELECT config ->> 'start_offset' AS since, config ->> 'end_offset' AS until INTO policy
+            FROM tsmigrate.policy WHERE relation = {{relation}} AND kind = 'refresh';
+          {{start}}
+          {{end}}
+          {{refresh}}
+          PERFORM set_config('datestyle', written_as, true);
+        END;
+        """,
+        relation=relation,
+        start=ago(relation, "policy.since", "window_start"),
+        end=ago(relation, "policy.until", "window_end"),
+        refresh=refresh(relation, "window_start", "window_end"),
     )
 
 
@@ -79,21 +108,21 @@ BEGIN
   IF oldest IS NULL THEN
     {{after_all}}
   ELSE
-    EXECUTE format('SELECT %L::%3$s > %L::%3$s', oldest, aggregate ->> 'raw_from', aggregate ->> 'type') INTO yes;
+    EXECUTE format('SELECT %1$L::%3$s > %2$L::%3$s', oldest, aggregate ->> 'raw_from', aggregate ->> 'type') INTO yes;
     IF yes THEN
       {{kept}}
     END IF;
   END IF;
   known := aggregate;
-  EXECUTE format('SELECT greatest(%L::%3$s, %L::%3$s)::text', kept, aggregate ->> 'kept_until', aggregate ->> 'type')
-    INTO kept;
+  EXECUTE format('SELECT greatest(%1$L::%3$s, %2$L::%3$s)::text',
+                 kept, aggregate ->> 'kept_until', aggregate ->> 'type') INTO kept;
   aggregate := aggregate || jsonb_build_object('raw_from', coalesce(oldest, aggregate ->> 'raw_from'))
                || jsonb_strip_nulls(jsonb_build_object('kept_until', kept));
   IF aggregate <> known THEN
     UPDATE tsmigrate.policy SET config = aggregate WHERE relation = {{relation}} AND kind = 'aggregate';
   END IF;
-  EXECUTE format('SELECT greatest(%L::%3$s, %L::%3$s)::text', lower, kept, aggregate ->> 'type') INTO lower;
-  EXECUTE format('SELECT %L::%3$s < %L::%3$s', lower, upper, aggregate ->> 'type') INTO yes;
+  EXECUTE format('SELECT greatest(%1$L::%3$s, %2$L::%3$s)::text', lower, kept, aggregate ->> 'type') INTO lower;
+  EXECUTE format('SELECT %1$L::%3$s < %2$L::%3$s', lower, upper, aggregate ->> 'type') INTO yes;
   IF yes THEN
     EXECUTE format('DELETE FROM tsmigrate.%1$I WHERE %2$I >= %3$L::%5$s AND %2$I < %4$L::%5$s', aggregate ->> 'holder',
                    aggregate ->> 'bucket_column', lower, upper, aggregate ->> 'type');

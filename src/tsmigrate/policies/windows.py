@@ -105,7 +105,7 @@ def ceiling(time: str, into: str) -> str:
     return assemble(
         """
         {{floor}}
-        EXECUTE format('SELECT %L::%3$s < %L::%3$s', {{into}}, {{time}}, aggregate ->> 'type') INTO yes;
+        EXECUTE format('SELECT %1$L::%3$s < %2$L::%3$s', {{into}}, {{time}}, aggregate ->> 'type') INTO yes;
         IF yes THEN
           {{following}}
         END IF;
