@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -104,7 +105,11 @@ class SetColumnstore(TableOperation):
 
     def _deferred(self, run: Run, order: list[Order]) -> str:
         """The layout is kept for `promote`."""
-        row = Row(Kind.COLUMNSTORE, State.DEFERRED, "facts.relation", config=self._settings(order))
+        declared = {"segmentby": self.segmentby, "orderby": self.orderby}
+        settings = (
+            f"({self._settings(order)}) || jsonb_build_object('declared', {literal(json.dumps(declared))}::jsonb)"
+        )
+        row = Row(Kind.COLUMNSTORE, State.DEFERRED, "facts.relation", config=settings)
         key = self.undo_key(run, SET)
         return assemble(
             """
@@ -122,7 +127,7 @@ class SetColumnstore(TableOperation):
             """,
             look=emulate.begin(self._look(order)),
             write=state.write(key, row),
-            settings=self._settings(order),
+            settings=settings,
             remember=undo.remember(key, "jsonb_build_object('emulated', true, 'before', coalesce(before, '{}'))"),
             told=emulate.told(key, "deferred"),
         )

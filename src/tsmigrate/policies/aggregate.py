@@ -173,6 +173,8 @@ DECLARE
   aggregate jsonb;
   path text := current_setting('search_path');
   style text := current_setting('datestyle');
+  interval_style text := current_setting('IntervalStyle');
+  zone text := current_setting('TimeZone');
   keys int[] := {{keys}};
   columns text[];
 BEGIN
@@ -192,7 +194,8 @@ BEGIN
   END IF;
   SELECT array_agg(attname ORDER BY attnum) INTO columns
     FROM pg_attribute WHERE attrelid = asked::regclass AND attnum > 0;
-  PERFORM set_config('search_path', 'pg_catalog', true);
+  PERFORM set_config('search_path', 'pg_catalog', true), set_config('TimeZone', 'UTC', true),
+          set_config('IntervalStyle', 'postgres', true);
   aggregate := jsonb_build_object(
     'query', {{query}}, 'definition', rtrim(pg_get_viewdef(asked::regclass), E'; \n'), 'holder', holder,
     'columns', columns, 'keys', keys, 'is_unique', {{is_unique}}, 'bucket_column', columns[keys[1]],
@@ -201,7 +204,8 @@ BEGIN
                                WHEN 'bigint'::regtype THEN '-9223372036854775808' ELSE '-infinity' END,
     'highest', CASE source.type WHEN 'smallint'::regtype THEN '32767' WHEN 'integer'::regtype THEN '2147483647'
                                 WHEN 'bigint'::regtype THEN '9223372036854775807' ELSE 'infinity' END);
-  PERFORM set_config('search_path', path, true);
+  PERFORM set_config('search_path', path, true), set_config('TimeZone', zone, true),
+          set_config('IntervalStyle', interval_style, true);
   EXECUTE format('DROP VIEW %s', asked);
 
   other := format('pg_catalog.current_setting(''tsmigrate.at'')::%s', source.type);

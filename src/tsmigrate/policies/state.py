@@ -53,6 +53,7 @@ class Policy:
     operation: str  # with `revision` and `subject` the key of its row in tsmigrate.undo, if it has one
     subject: str
     config: Mapping[str, Any]
+    source: Relation | None  # what an aggregate reads
     schedule_interval: timedelta | None  # None: nothing runs
     every: str | None  # as the server writes it
     timeout: str
@@ -194,6 +195,7 @@ def _policy(row: Any) -> Policy:
         operation=row.operation,
         subject=row.subject,
         config=row.config,
+        source=Relation(row.source_schema, row.source_name) if row.source_name else None,
         schedule_interval=row.schedule_interval,
         every=row.every,
         timeout=row.timeout,
@@ -216,13 +218,16 @@ DUE = "p.state = 'emulated' AND NOT p.paused AND p.next_run <= now()"
 
 _POLICIES = f"""
 SELECT n.nspname AS schema, c.relname AS name, p.relation::oid::bigint AS oid, p.kind, p.state, p.revision,
-       p.operation, p.subject, p.config, p.schedule_interval, p.schedule_interval::text AS every,
+       p.operation, p.subject, p.config, m.nspname AS source_schema, s.relname AS source_name,
+       p.schedule_interval, p.schedule_interval::text AS every,
        p.timeout::text AS timeout, p.paused, p.next_run, p.failures,
        coalesce({DUE} AND c.oid IS NOT NULL, false) AS due,
        p.last_run, p.last_success, p.last_error
 FROM tsmigrate.policy p
 LEFT JOIN pg_class c ON c.oid = p.relation
 LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_class s ON s.oid = p.source
+LEFT JOIN pg_namespace m ON m.oid = s.relnamespace
 ORDER BY array_position(ARRAY['aggregate', 'refresh', 'retention'], p.kind), p.relation::oid, p.kind
 """
 _RUNS = text("""
