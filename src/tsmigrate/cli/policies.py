@@ -133,6 +133,40 @@ def resume(*, name: Name, kind: KindOption = None, url: Url = None, config: Ini 
     _paused(name, kind, url, config, paused=False)
 
 
+@app.command()
+def promote(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Try each, and change nothing.")] = False,
+    url: Url = None,
+    config: Ini = None,
+    output: OutputFormat = Format.TEXT,
+) -> None:
+    """Hand what is emulated and deferred over to a server that has the Community edition now.
+
+    An aggregate is built anew beside the emulated one and takes its place when it has the same rows; views that read it
+    go on reading it. Each policy is handed over by itself: after a refusal, or cut off, run it again and it goes on
+    with the rest. Exit code 0: everything is handed over, or --dry-run met nothing against it; 3: something was
+    refused.
+    """
+    from tsmigrate.cli.terminal import print_findings, print_json, progress
+    from tsmigrate.finding import exit_code
+    from tsmigrate.finding import report as document
+    from tsmigrate.promote import promote as promoted
+
+    target = database(url, config)
+    with progress() as shown, _connected(target) as connection:
+        promotions = list(promoted(connection, lambda step: shown(step, None), dry_run=dry_run))
+    findings = [promotion.finding for promotion in promotions]
+    moved = sum(not promotion.refused for promotion in promotions)
+    if output is Format.JSON:
+        summary = {"database": str(target), "dry_run": dry_run, "promoted": moved, "refused": len(findings) - moved}
+        print_json(document("policies promote", findings, summary))
+    else:
+        print_findings(findings)
+        print(f"{moved} of {len(findings)} {'would be' if dry_run else 'are'} TimescaleDB's own now")
+    raise typer.Exit(exit_code(findings))
+
+
 def _paused(name: str, kind: str | None, url: str | None, config: Any, *, paused: bool) -> None:
     from tsmigrate.policies import runner
 

@@ -88,8 +88,8 @@ def run_due(connection: Connection, stopping: Callable[[], bool] = lambda: False
 
 
 def run(connection: Connection, policy: Policy, *, due_only: bool = True) -> Result:
-    with _alone(connection, policy) as alone:
-        if not alone:
+    with alone(connection, policy) as got:
+        if not got:
             return _result(connection, policy, Outcome.BUSY)
         return _attempted(connection, policy, due_only=due_only)
 
@@ -183,7 +183,7 @@ def _key(policy: Policy) -> dict[str, Any]:
 
 
 @contextmanager
-def _alone(connection: Connection, policy: Policy) -> Iterator[bool]:
+def alone(connection: Connection, policy: Policy) -> Iterator[bool]:
     """Whether no other runner is at it; it stays so until the end."""
     key = {"key": f"tsmigrate policy {policy.oid} {policy.kind}"}
     got = bool(connection.execute(_LOCK, key).scalar_one())

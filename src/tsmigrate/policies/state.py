@@ -105,7 +105,7 @@ TABLES = assemble(
         relation regclass NOT NULL, kind text NOT NULL, started timestamptz NOT NULL, finished timestamptz NOT NULL,
         outcome text NOT NULL, details jsonb NOT NULL, error text,
         PRIMARY KEY (relation, kind, started),
-        FOREIGN KEY (relation, kind) REFERENCES tsmigrate.policy ON DELETE CASCADE
+        FOREIGN KEY (relation, kind) REFERENCES tsmigrate.policy ON UPDATE CASCADE ON DELETE CASCADE
       );
     END IF;
     """,

@@ -63,7 +63,10 @@ read as it is filled, those of the buckets after the last of them as they are no
 
 
 def oldest(source: str, below: str) -> str:
-    """Into `oldest` (text), where the rows begin. `below` is the config of the aggregate that is read, or NULL."""
+    """Into `oldest` (text), where the rows begin. `below` is the config of the aggregate that is read, or NULL.
+
+    One that is read may be TimescaleDB's own by now: `promote` goes from the bottom up.
+    """
     return assemble(
         """
         IF {{below}} IS NOT NULL THEN
@@ -73,7 +76,11 @@ def oldest(source: str, below: str) -> str:
           EXECUTE format(
             'SELECT min(%s)::%s::text FROM timescaledb_information.chunks c, pg_class r, pg_namespace n '
             ' WHERE r.oid = $1 AND n.oid = r.relnamespace '
-            '   AND (c.hypertable_schema, c.hypertable_name) = (n.nspname, r.relname)',
+            '   AND ((c.hypertable_schema, c.hypertable_name) = (n.nspname, r.relname) '
+            '        OR (c.hypertable_schema, c.hypertable_name) IN ( '
+            '             SELECT materialization_hypertable_schema, materialization_hypertable_name '
+            '               FROM timescaledb_information.continuous_aggregates a '
+            '              WHERE (a.view_schema, a.view_name) = (n.nspname, r.relname)))',
             CASE WHEN (aggregate ->> 'by_number')::boolean THEN 'c.range_start_integer'
                  WHEN aggregate ->> 'type' = 'timestamp with time zone' THEN 'c.range_start'
                  ELSE 'c.range_start AT TIME ZONE ''UTC''' END, aggregate ->> 'type')
