@@ -15,6 +15,7 @@ SOURCE = Path(tsmigrate.__file__).parent
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"status"},
     {"advise", "bench"},
     {"autogenerate", "verify", "promote"},
     {"ops"},

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.table import Table
+
     from tsmigrate.finding import Finding
 
 _LOG_EVERY = 0.25  # of a step, where there is no terminal to redraw
@@ -21,8 +23,13 @@ def print_json(document: Any) -> None:
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """One finding a block: a mark, what was seen, and below it why and the mend."""
     from rich.console import Console
+
+    Console(highlight=False).print(findings_shown(findings))
+
+
+def findings_shown(findings: Sequence[Finding]) -> Table:
+    """One finding a block: a mark, what was seen, and below it why and the mend."""
     from rich.table import Table
     from rich.text import Text
 
@@ -39,7 +46,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
         if finding.mend:
             body.append("\nmend: ", style="bold").append(finding.mend, style="not bold")
         grid.add_row(Text(mark, style=style), Text(finding.check, style="bold"), body)
-    Console(highlight=False).print(grid)
+    return grid
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What `tsmigrate status` reads (gather → facts), judges (judge, outliers) and shows (report/)."""

@@ -1,0 +1,1 @@
+"""Facts and findings as text, JSON and Prometheus' exposition format."""

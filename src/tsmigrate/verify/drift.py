@@ -1,0 +1,83 @@
+"""How far a database is from a project's revisions. Reads the revisions' files, and runs no env.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from tsmigrate import settings
+from tsmigrate.catalog.relation import Relation
+from tsmigrate.catalog.schema_text import VERSION_TABLE
+from tsmigrate.errors import UsageError
+from tsmigrate.sql import literal, raw
+from tsmigrate.verify.history import with_all_needed
+
+
+@dataclass(frozen=True)
+class Drift:
+    files: str  # where the project's configuration is
+    heads: tuple[str, ...]  # of the project
+    applied: tuple[str, ...]  # that the database says it has
+    unknown: tuple[str, ...]  # of them those that the project does not have
+    pending: tuple[str, ...]  # the project's that are not applied
+    other_tables: tuple[Relation, ...]  # there are more of Alembic's tables, and the first was read
+    has_table: bool
+
+    @property
+    def is_current(self) -> bool:
+        return not self.unknown and not self.pending
+
+
+def drift(connection: Connection, ini: Path | None) -> Drift | None:
+    """None: there is no Alembic project here."""
+    found = settings.find(ini)
+    if found is None or "script_location" not in found.options:
+        return None
+    files = " and ".join(map(str, found.files))
+    script = _script(ini or settings.DEFAULT_INI, files)
+    tables = [Relation(*row) for row in connection.execute(raw(_TABLES))]
+    applied: tuple[str, ...] = ()
+    if tables:
+        applied = tuple(sorted(connection.execute(raw(f"SELECT version_num FROM {tables[0]}")).scalars()))
+    try:
+        known = {each.revision: each for each in script.walk_revisions()}
+        heads = tuple(sorted(script.get_heads()))
+        needed = with_all_needed(script, tuple(each for each in applied if each in known))
+    except Exception as error:  # a revision is Python, and may fail in any way
+        raise _unreadable(files, error) from error
+    return Drift(
+        files=files,
+        heads=heads,
+        applied=applied,
+        unknown=tuple(each for each in applied if each not in known),
+        pending=tuple(each for each in reversed(list(known)) if each not in needed),
+        other_tables=tuple(tables[1:]),
+        has_table=bool(tables),
+    )
+
+
+def _script(ini: Path, files: str) -> ScriptDirectory:
+    pyproject = settings.PYPROJECT if settings.PYPROJECT.exists() else None
+    try:
+        return ScriptDirectory.from_config(Config(ini if ini.exists() else None, toml_file=pyproject))
+    except Exception as error:
+        raise _unreadable(files, error) from error
+
+
+def _unreadable(files: str, error: Exception) -> UsageError:
+    said = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return UsageError(f"the revisions that {files} names cannot be read: {said}", mend="see `alembic history`")
+
+
+# env.py may put it into another schema; the one that the search_path finds comes first.
+_TABLES = f"""
+SELECT n.nspname, c.relname
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = {literal(VERSION_TABLE)} AND c.relkind IN ('r', 'p')
+  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'version_num')
+ORDER BY pg_table_is_visible(c.oid) DESC, n.nspname COLLATE "C"
+"""
