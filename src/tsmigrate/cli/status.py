@@ -71,7 +71,11 @@ def status(
     an alembic.ini, the database's revision is compared with the project's. Exit code 0: nothing to do; 1: there are
     warnings; 3: the server cannot be reached. Ctrl-C ends --watch with 0.
     """
+    from tsmigrate import settings
+
     target = database(url, config)
+    if config is not None:
+        settings.find(config)  # one that is named has to be there
     if watch is None:
         report = _look(target, config)
         _print(report, output)
@@ -156,14 +160,15 @@ def _redraw(report: Report, target: DatabaseUrl, config: Path | None, seconds: f
     from rich.live import Live
 
     console = Console(highlight=False)
+    live = Live(_shown(report), console=console, screen=True, auto_refresh=False)
     try:
-        with Live(_shown(report), console=console, screen=True, auto_refresh=False) as live:
-            live.refresh()
-            for found in _later(target, config, seconds):
-                if isinstance(found, str):
-                    live.update(_shown(report, trouble=found), refresh=True)
-                else:
-                    report = found
-                    live.update(_shown(report), refresh=True)
+        live.start(refresh=True)  # not a with block: Ctrl-C may come while it draws for the first time
+        for found in _later(target, config, seconds):
+            if isinstance(found, str):
+                live.update(_shown(report, trouble=found), refresh=True)
+            else:
+                report = found
+                live.update(_shown(report), refresh=True)
     finally:
+        live.stop()
         console.print(_shown(report))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +48,10 @@ def drift(connection: Connection, ini: Path | None) -> Drift | None:
     if tables:
         applied = tuple(sorted(connection.execute(raw(f"SELECT version_num FROM {tables[0]}")).scalars()))
     try:
-        known = {each.revision: each for each in script.walk_revisions()}
-        heads = tuple(sorted(script.get_heads()))
-        needed = with_all_needed(script, tuple(each for each in applied if each in known))
+        with _quiet():
+            known = {each.revision: each for each in script.walk_revisions()}
+            heads = tuple(sorted(script.get_heads()))
+            needed = with_all_needed(script, tuple(each for each in applied if each in known))
     except Exception as error:  # a revision is Python, and may fail in any way
         raise _unreadable(files, error) from error
     return Drift(
@@ -66,6 +71,14 @@ def _script(ini: Path, files: str) -> ScriptDirectory:
         return ScriptDirectory.from_config(Config(ini if ini.exists() else None, toml_file=pyproject))
     except Exception as error:
         raise _unreadable(files, error) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What revisions print when they are imported would be in the middle of a report."""
+    with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _unreadable(files: str, error: Exception) -> UsageError:
