@@ -79,6 +79,7 @@ def test_the_next_chunk_goes_at_the_first_run_at_which_it_is_old_enough() -> Non
         ([chunk(0), *week()], 1),
         ([chunk(0), *week(), chunk(NOW + 7000 * YEAR)], 2),
         ([chunk(0), chunk(NOW)], 1),
+        ([chunk(NOW), chunk(NOW + 9_000 * YEAR, float("inf"))], 1),
         ([chunk(NOW - 5 * YEAR - days * 300 * DAY) for days in range(10)], 0),  # sparse, and long ago
         ([chunk(NOW - 6 * YEAR + days * DAY) for days in range(300)] + [chunk(NOW - DAY)], 0),  # it rested
         ([*week(NOW - 5 * YEAR), *week(NOW - 4 * YEAR)], 0),  # a year between

@@ -177,9 +177,11 @@ def test_what_goes_wrong_is_warned_of(kept: Any, tsmigrate: Run, edition: Editio
             "SELECT add_continuous_aggregate_policy('hourly', NULL, interval '1 hour', interval '15 minutes')",
         )
     else:
+        of_ticks = "kind = 'retention' AND relation = 'ticks'::regclass"
         kept.execute(
-            "UPDATE tsmigrate.policy SET failures = 2, last_run = now(), last_error = 'no room' "
-            "WHERE kind = 'retention'",
+            f"UPDATE tsmigrate.policy SET failures = 2, last_run = now(), last_error = 'no room' WHERE {of_ticks}",
+            "UPDATE tsmigrate.policy SET next_run = now() - interval '3 d' "
+            f"WHERE kind = 'retention' AND NOT ({of_ticks})",
             "UPDATE tsmigrate.policy SET paused = true WHERE kind = 'refresh'",
         )
     code, document = asked(tsmigrate, kept.database)
@@ -196,9 +198,18 @@ def test_what_goes_wrong_is_warned_of(kept: Any, tsmigrate: Run, edition: Editio
     else:
         assert "no room" in said(document, "jobs")
         assert "retention" not in {each["check"] for each in document["findings"]}  # buckets are kept there
+        assert "emulated policies should have run since" in said(document, "jobs")
+        refresh = "UPDATE tsmigrate.policy SET {} WHERE kind = 'refresh'"
+        kept.execute(refresh.format("last_success = now() - interval '60 d'"))
+        assert "hourly is not filled up to there yet" in said(asked(tsmigrate, kept.database)[1], "retention")
+        kept.execute(refresh.format('config = config || \'{"start_offset": "50 days", "end_offset": "40 days"}\''))
+        assert "hourly is refreshed up to 40 days ago only" in said(asked(tsmigrate, kept.database)[1], "retention")
         kept.execute("DELETE FROM tsmigrate.policy WHERE kind = 'refresh'")
         assert "no policy refreshes public.hourly" in said(asked(tsmigrate, kept.database)[1], "retention")
     read(tsmigrate("status", "--format", "prometheus", "--url", kept.database.full).stdout)
+    assert said(document, "memory") == ""
+    small = DatabaseUrl(kept.database.url.update_query_dict({"options": "-c effective_cache_size=64kB"}), "the test")
+    assert "of 64 kB of memory (effective_cache_size" in said(asked(tsmigrate, small)[1], "memory")
 
 
 def test_without_extension_or_hypertables_or_server_it_says_so(

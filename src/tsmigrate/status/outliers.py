@@ -12,15 +12,21 @@ _INTERVALS = 1_000  # of a gap in numbers
 
 
 def outliers(hypertable: Hypertable, now: float) -> list[Chunk]:
-    """Those beyond a gap that is wide, and wider than all that the others span together; or yet to come by years.
+    """Those beyond a gap that is wide, and wider than all that the others span together; and those without an end.
 
     Chunks about the present are never far: a table may have rested.
     """
+    # What `infinity` is in, or the last moment that the type knows.
+    endless = [chunk for chunk in hypertable.chunks if not chunk.is_bounded]
     chunks = [chunk for chunk in hypertable.chunks if chunk.is_bounded]
+    return sorted([*endless, *_far(chunks, hypertable, now)], key=lambda chunk: chunk.since)
+
+
+def _far(chunks: Sequence[Chunk], hypertable: Hypertable, now: float) -> Sequence[Chunk]:
     if len(chunks) < 2:
         return []
     first, last = _body(chunks, _wide(hypertable), None if hypertable.by_number else now)
-    far = chunks[:first] + chunks[last + 1 :]
+    far = [*chunks[:first], *chunks[last + 1 :]]
     if hypertable.by_number:
         return far
     return [chunk for chunk in far if not chunk.since - _YEAR <= now <= chunk.until + _YEAR]
