@@ -1,9 +1,9 @@
 """What a refresh of one day of an emulated aggregate costs, with little and with much history.
 
 Usage: python benchmarks/emulate.py [--rows 1000000 10000000] [--runs 5]
-Every day holds the same number of rows, in a chunk of its own, whatever the history. The day in the middle is refreshed,
-on a sandbox of the Apache edition. Besides the time it tells the blocks that the server touched (hits and reads), which a
-busy machine does not change.
+Every day holds the same number of rows, in a chunk of its own, whatever the history. The day in the middle is
+refreshed, on a sandbox of the Apache edition. Besides the time it tells the blocks that the server touched (hits and
+reads), which a busy machine does not change.
 """
 
 from __future__ import annotations

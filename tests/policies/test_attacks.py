@@ -37,7 +37,7 @@ BAD = {
     "SELECT DISTINCT time_bucket('1 h', at), count(*) FROM reading GROUP BY 1": "says DISTINCT",
     "SELECT time_bucket('1 h', at), count(*), rank() OVER () FROM reading GROUP BY 1": "window function",
     "SELECT time_bucket('1 h', r.at), 1 FROM reading r RIGHT JOIN plain USING (device) GROUP BY 1": "RIGHT or FULL",
-    "SELECT time_bucket('1 h', r.at), 1 FROM plain LEFT JOIN reading r USING (device) GROUP BY 1": "the right of a LEFT",
+    "SELECT time_bucket('1 h', r.at), 1 FROM plain LEFT JOIN reading r USING (device) GROUP BY 1": "right of a LEFT",
     "SELECT time_bucket('1 h', r.at), 1 FROM reading r JOIN other USING (device) GROUP BY 1": "several hypertables",
     "SELECT time_bucket('1 h', at), count(*) FROM plain GROUP BY 1": "reads no hypertable",
     "SELECT time_bucket('1 h', p.at), 1 FROM reading r JOIN plain p USING (device) GROUP BY 1": "is partitioned by at",
