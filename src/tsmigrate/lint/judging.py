@@ -12,18 +12,19 @@ from tsmigrate.lint.known import Hypertable, Name
 from tsmigrate.lint.rules.rule import Statement, Told
 from tsmigrate.lint.shapes import Cuts, Key, shape
 from tsmigrate.lint.snippet import Judged, Snippet
-from tsmigrate.lint.sql import bodies, native, placeholders
+from tsmigrate.lint.sql import native, placeholders
 from tsmigrate.lint.sql import statement as statements
 from tsmigrate.lint.sql.from_clause import TooDeepError
 from tsmigrate.lint.sql.judge import Reading
 from tsmigrate.lint.sql.native import Node, ParseError
-from tsmigrate.lint.sql.nodes import opened, strings
+from tsmigrate.lint.sql.nodes import opened, schemas, strings
 from tsmigrate.lint.sql.placeholders import Offsets
 from tsmigrate.lint.sql.scope import Context
 from tsmigrate.lint.telling import Here, Telling
 
 if TYPE_CHECKING:
     from tsmigrate.lint.engine import Engine
+    from tsmigrate.lint.sql.bodies import Inner
 
 _BODIES = frozenset({"CreateFunctionStmt", "DoStmt"})
 _PLAIN_INSERT = re.compile(rb"\s*insert\s+into\s[^()]*(?:\([^()]*\)\s*)?values\b")
@@ -136,11 +137,13 @@ class File:
                 return
             setting = node["stmt"].get("VariableSetStmt", {})
             if setting.get("name") == "search_path" and not setting.get("is_local"):
-                self.search_path = bodies.schemas(setting) or None
+                self.search_path = schemas(setting) or None
 
     def _node(self, node: Node, text: bytes, offsets: Offsets, snippet: Snippet) -> None:
         kind, body = opened(node)
         if kind in _BODIES:
+            from tsmigrate.lint.sql import bodies  # noqa: PLC0415 - most files define no function
+
             custom_plans = bodies.forces_custom_plans(body)
             for inner in bodies.inner_statements(node, text):
                 self._inner(replace(inner, custom_plans=custom_plans), text, offsets, snippet)
@@ -151,7 +154,7 @@ class File:
             context = replace(context, parameter_types=types)
         self._query(node, text, offsets, snippet, context)
 
-    def _inner(self, inner: bodies.Inner, text: bytes, offsets: Offsets, snippet: Snippet) -> None:
+    def _inner(self, inner: Inner, text: bytes, offsets: Offsets, snippet: Snippet) -> None:
         """A statement of a function's body."""
         if not self.engine.names.within(inner.text):
             return

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsmigrate.lint.known import Hypertable, Known, Name, Step
-from tsmigrate.lint.learn import declarations, models, revisions
 from tsmigrate.lint.learn.statements import TELLS, Learner
 from tsmigrate.lint.settings import LintSettings
 
@@ -21,15 +20,19 @@ if TYPE_CHECKING:
 
 _NUMBERED = re.compile(r"[VU]?\d")
 _NUMBER = re.compile(r"\d+")
+_INI = "alembic.ini"
 LARGEST = 64 * 1024 * 1024
 
 
 def learn(settings: LintSettings, paths: Iterable[Path], start: Path, *, database: DatabaseUrl | None = None) -> Known:
     """All that can be known before the first query is judged."""
     known = Known(search_path=settings.search_path)
-    for number, found in enumerate(revisions.find(start)):
-        known.revisions[str(found)] = Step("alembic", number)
-        revisions.learn(found, known)
+    if (ini := _ini(start)) is not None:
+        from tsmigrate.lint.learn import revisions  # noqa: PLC0415 - not every project has revisions
+
+        for number, found in enumerate(revisions.find(ini)):
+            known.revisions[str(found)] = Step("alembic", number)
+            revisions.learn(found, known)
     paths = list(paths)
     _number_sql_migrations(paths, known)
     for path in paths:
@@ -77,7 +80,20 @@ def _number_sql_migrations(paths: Iterable[Path], known: Known) -> None:
         known.revisions[str(whole)] = Step(str(whole.parent), number)
 
 
+def _ini(start: Path) -> Path | None:
+    """The Alembic configuration of the project around `start`."""
+    here = start.absolute()
+    for folder in (here, *here.parents):
+        if (folder / _INI).is_file():
+            return folder / _INI
+        if (folder / ".git").exists():
+            break
+    return None
+
+
 def _models(path: Path, known: Known) -> None:
+    from tsmigrate.lint.learn import declarations, models  # noqa: PLC0415 - only Python holds models
+
     try:
         content = path.read_bytes()
     except OSError:

@@ -19,29 +19,21 @@ from tsmigrate.lint.learn.columns import is_constraint
 from tsmigrate.lint.learn.statements import Learner
 from tsmigrate.lint.learn.values import UnknownError, evaluate
 
-_INI = "alembic.ini"
 _DEEPEST = 20
 _LONGEST_LOOP = 1000
 
 
-def find(start: Path) -> list[Path]:
-    """The revisions of the project around `start`, in the order in which they are applied."""
-    here = start.absolute()
-    for folder in (here, *here.parents):
-        ini = folder / _INI
-        if ini.is_file():
-            try:
-                found = settings.find(ini)
-            except TsmigrateError:
-                return []
-            location = found.script_location if found else None
-            if location is None:
-                return []
-            versions = (location if location.is_absolute() else folder / location) / "versions"
-            return _in_order(sorted(versions.rglob("*.py")))
-        if (folder / ".git").exists():
-            break
-    return []
+def find(ini: Path) -> list[Path]:
+    """The revisions of a project, in the order in which they are applied."""
+    try:
+        found = settings.find(ini)
+    except TsmigrateError:
+        return []
+    location = found.script_location if found else None
+    if location is None:
+        return []
+    versions = (location if location.is_absolute() else ini.parent / location) / "versions"
+    return _in_order(sorted(versions.rglob("*.py")))
 
 
 def _in_order(files: list[Path]) -> list[Path]:
