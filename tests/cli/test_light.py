@@ -15,8 +15,8 @@ from tsmigrate.cli.app import main
 try:
     main()
 except SystemExit as end:
-    loaded = {"pydantic", "sqlalchemy", "alembic", "multiprocessing", "tsmigrate.lint.learn.models", "tomllib"} & set(sys.modules)
-    print(end.code, *sorted(loaded))
+    unused = {"pydantic", "sqlalchemy", "alembic", "multiprocessing", "tsmigrate.lint.learn.models"}
+    print(end.code, *sorted({*unused, "tomllib"} & {*sys.modules}))
 """
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tsmigrate.lint import suppress
 from tsmigrate.lint.known import Hypertable, Name
 from tsmigrate.lint.rules.rule import Statement, Told
-from tsmigrate.lint.shapes import Cuts, Key, shape
+from tsmigrate.lint.shapes import Cuts, Key, Kin, Remembered, Template, shape
 from tsmigrate.lint.snippet import Judged, Snippet
 from tsmigrate.lint.sql import native, placeholders
 from tsmigrate.lint.sql import statement as statements
@@ -69,25 +69,73 @@ class File:
         if _PLAIN_INSERT.match(lowered) and b"conflict" not in lowered and b"select" not in lowered:
             return
         key = self._key(snippet)
-        known = self.engine.shapes.told(key) if key is not None else None
+        if key is None:
+            self._anew(snippet)
+            return
+        shapes = self.engine.shapes
+        known = shapes.known.get(key)
         if known is not None:
             self.telling.again(known, snippet)
             return
+        kin = shapes.kin(key)
+        templates = shapes.of_kin.get(kin.key) if kin is not None else None
+        if kin is not None and templates is not None and (not templates or kin.are_plain):
+            fingerprint = self._fingerprint(snippet) if templates else ""
+            told = tuple(one.of(kin, fingerprint) for one in templates)
+            shapes.remember(key, told)
+            self.telling.again(told, snippet)
+            return
+        anew = self._anew(snippet)
+        if anew is None:
+            return
+        shapes.remember(key, anew)
+        if kin is not None and kin.key not in shapes.of_kin:
+            shapes.remember_kin(kin, self._templates(kin, snippet, anew))
+
+    def _anew(self, snippet: Snippet) -> tuple[Remembered, ...] | None:
+        """Judge a statement; what was told of it, by its shape. None: that is not to be told of others."""
         self.telling.told = []
         parsed = self._parsed(snippet)
         if parsed is None:
-            return
+            return None
         text, offsets, nodes = parsed
         self.found.statements += len(nodes) - 1
         unread = len(self.found.unparsed)
         for node in nodes:
             self._node(node["stmt"], text, offsets, snippet)
-        if key is None or self.telling.told is None or unread != len(self.found.unparsed) or len(nodes) > 1:
-            return
-        if not self.telling.told or offsets is snippet.offsets:  # otherwise what was told points into another text
-            cuts = Cuts(snippet.text)
-            told = tuple(replace(one, start=cuts.shaped(one.start)) for one in self.telling.told)
-            self.engine.shapes.remember(key, told)
+        if self.telling.told is None or unread != len(self.found.unparsed) or len(nodes) > 1:
+            return None
+        if self.telling.told and offsets is not snippet.offsets:
+            return None  # what was told points into another text
+        cuts = Cuts(snippet.text)
+        return tuple(replace(one, start=cuts.shaped(one.start)) for one in self.telling.told)
+
+    def _templates(self, kin: Kin, snippet: Snippet, told: tuple[Remembered, ...]) -> tuple[Template, ...] | None:
+        """What is told of all kin of a statement: learned by other names, and tried on the statement itself."""
+        if not told:
+            return ()
+        aside = File(self.engine, self.path, b"")
+        aside.search_path, aside.revision = self.search_path, self.revision
+        stamped = replace(snippet, text=kin.stamped(snippet.text))
+        found, its = aside._anew(stamped), shape(stamped.text)
+        if found is None or its is None or not kin.are_plain:
+            return None
+        again = self.engine.shapes.kin((its, *kin.key[len(kin.pieces) :]))
+        if again is None or again.key != kin.key:
+            return None
+        templates = tuple(Template(one.rule, one.told, one.table, again.place(one.start)) for one in found)
+        tried = [
+            (one.rule.code, one.told.message, one.told.hint, one.table, one.start)
+            for one in (each.of(kin, "") for each in templates)
+        ]
+        meant = [(one.rule.code, one.told.message, one.told.hint, one.table, one.start) for one in told]
+        return templates if tried == meant else None
+
+    def _fingerprint(self, snippet: Snippet) -> str:
+        """That of the text that the parser would be given."""
+        if not (snippet.code or b"@" in snippet.text) and (found := native.fingerprint(snippet.text)):
+            return found
+        return native.fingerprint(placeholders.normalised(snippet.text)[0])
 
     def _key(self, snippet: Snippet) -> Key | None:
         """What two statements have in common that are judged alike."""
