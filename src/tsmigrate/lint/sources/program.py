@@ -24,10 +24,17 @@ class Program:
         self._outline = Outline(content)
         self._read(names.places_in_program(content))
         self.constants = Constants(self._outline)
-        # A constant that names a table names it wherever it is used.
-        aliases = [name.encode() for name, value in texts_of(self.tree) if names.within(value.encode())]
-        if aliases:
-            self._read(names.places_in_program(content, aliases))
+        # A name for a text about a table, or for a statement on a model, means it wherever it is used.
+        aliases: set[str] = set()
+        while more := {*self._aliases(names)} - aliases:
+            aliases |= more
+            self._read(names.places_in_program(content, [name.encode() for name in aliases]))
+
+    def _aliases(self, names: Names) -> Iterator[str]:
+        yield from (name for name, value in texts_of(self.tree) if names.within(value.encode()))
+        for node in self.tree.body if names.models else ():
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and self.is_relevant(node):
+                yield from assigned(node)
 
     def _read(self, places: Sequence[int]) -> None:
         part = self._outline.around(places)

@@ -27,6 +27,9 @@ _RUNS = frozenset(
 )
 
 
+ASKS = frozenset({"any", "has"})  # whether a relationship leads to a row
+
+
 @dataclass(frozen=True)
 class Link:
     """One `.name` or `.name(…)` of a chain."""
@@ -168,3 +171,22 @@ def runs(link: Link) -> bool:
 def arguments(call: ast.Call) -> Iterator[ast.expr]:
     yield from call.args
     yield from (word.value for word in call.keywords)
+
+
+def owners(node: ast.expr) -> Iterator[ast.expr]:
+    """Whose columns an expression reads: `A` in `A.x`, `a.c.x` and `models.A.x`; not those in subqueries."""
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, ast.Call) and is_query(one):
+            continue
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and one.func.attr in ASKS:
+            one = one.func  # what is asked there is asked of another table
+        if isinstance(one, ast.Attribute) and isinstance(one.value, (ast.Name, ast.Attribute)):
+            yield one.value
+        waiting += ast.iter_child_nodes(one)
+
+
+def is_query(node: ast.Call) -> bool:
+    """Whether a call makes a query of its own."""
+    return chain(node).has("select", "query", "exists")
