@@ -263,3 +263,24 @@ def test_a_relationship_whose_join_lacks_the_column_reads_everything(tmp_path: P
     ]
     line = MODELS.splitlines()[found[0].line - 1]
     assert line[found[0].column - 1 :].startswith('relationship("Routing"')
+
+
+SHARED = "BASE = select(Message).where(Message.id == 1)\nTEXT = 'SELECT * FROM sms.messages'\n"
+
+
+@pytest.mark.parametrize(
+    ("other", "rules"),
+    [
+        ("from code import BASE, TEXT\nsession.execute(BASE)\nconnection.execute(text(TEXT))", ["TSQ101", "TSQ101"]),
+        ("from code import BASE\nsession.execute(BASE.where(Message.created > day))", ["TSQ101"]),
+        ("import code\nsession.execute(code.BASE.limit(3))\nrun(code.TEXT + ' WHERE created_at > now()')", ["TSQ901"]),
+        ("from code import (\n    TEXT,\n    BASE)\nrun(f'{TEXT} WHERE created_at > now()')", ["TSQ101", "TSQ901"]),
+        ("def load(BASE, TEXT):\n    self.BASE.where(1)\n    return TEXT + ' LIMIT 1'", ["TSQ101", "TSQ101"]),
+    ],
+)
+def test_what_another_file_builds_further_is_a_beginning(other: str, rules: list[str], tmp_path: Path) -> None:
+    for name, code in (("models.py", MODELS), ("code.py", SHARED), ("other.py", other)):
+        (tmp_path / name).write_text(code)
+    known = learn(LintSettings(hypertables=HYPERTABLES), sorted(tmp_path.iterdir()), tmp_path)
+    found = lint_file(Job(Engine(known, DEFAULT)), str(tmp_path / "code.py")).violations
+    assert sorted(one.rule for one in found) == rules

@@ -92,12 +92,13 @@ def _ini(start: Path) -> Path | None:
 
 
 def _models(path: Path, known: Known) -> None:
-    from tsmigrate.lint.learn import declarations, models  # noqa: PLC0415 - only Python holds models
+    from tsmigrate.lint.learn import declarations, extended, models  # noqa: PLC0415 - only Python holds models
 
     try:
         content = path.read_bytes()
     except OSError:
         return
+    known.extended |= {*extended.names(content)}
     if any(tell in content for tell in models.TELLS):
         found = list(models.read(content, known.search_path[0]))
         known.models |= {model.name: model for model in found}

@@ -21,6 +21,7 @@ class Program:
 
     def __init__(self, content: bytes, names: Names) -> None:
         self.content = content
+        self.extended = names.extended
         self._outline = Outline(content)
         self._read(names.places_in_program(content))
         self.constants = Constants(self._outline)
@@ -59,11 +60,11 @@ class Program:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise UnreadableError("not valid Python, or nested too deeply") from error
 
-    def place(self, node: ast.expr) -> int:
+    def place(self, node: ast.expr | ast.stmt) -> int:
         """Where in the file a node begins."""
         return self._starts[node.lineno - 1] + node.col_offset
 
-    def end(self, node: ast.expr) -> int:
+    def end(self, node: ast.expr | ast.stmt) -> int:
         return self._starts[(node.end_lineno or 1) - 1] + (node.end_col_offset or 0)
 
     def is_relevant(self, node: ast.stmt | ast.expr) -> bool:

@@ -6,6 +6,7 @@ Concatenations, f-strings, `%` and `.format` are followed; what is not known sta
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from tsmigrate.lint.learn.relationships import called
@@ -13,7 +14,7 @@ from tsmigrate.lint.names import Names
 from tsmigrate.lint.snippet import Snippet
 from tsmigrate.lint.sources import literals, sqlalchemy
 from tsmigrate.lint.sources.literals import Text
-from tsmigrate.lint.sources.program import DEFINES, Program, assigned, statements_of
+from tsmigrate.lint.sources.program import DEFINES, Program, assigned
 from tsmigrate.lint.sources.source import source
 from tsmigrate.lint.sources.strings import NUMBERED, STATEMENT, offsets_from
 from tsmigrate.lint.sql import split
@@ -75,52 +76,41 @@ class _Strings:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.grows = b"+=" in program.content
         # The query of a continuous aggregate is a definition: who reads the aggregate is judged.
         self.definitions = _definitions(program)
 
     def snippets(self) -> Iterator[Snippet]:
-        waiting: list[tuple[ast.AST, str, frozenset[str]]] = [(self.program.tree, "", self._grown(self.program.tree))]
+        waiting: list[tuple[ast.AST, str, ast.AST]] = [(self.program.tree, "", self.program.tree)]
         while waiting:
-            node, function, grown = waiting.pop()
-            below: list[tuple[ast.AST, str, frozenset[str]]] = []
+            node, function, scope = waiting.pop()
+            below: list[tuple[ast.AST, str, ast.AST]] = []
             for child in _children(node):
                 if not isinstance(child, _PLACED):
                     if not isinstance(child, ast.arguments) or child.defaults or child.kw_defaults:
-                        below.append((child, function, grown))
+                        below.append((child, function, scope))
                 elif not self.program.is_relevant(child):
                     continue
                 elif isinstance(child, ast.expr):
-                    yield from self._expression(child, node, function, grown)
+                    yield from self._expression(child, node, function, scope)
                 elif isinstance(child, _SCOPES):
                     inner = f"{function}.{child.name}" if function else child.name
-                    below.append((child, inner, self._grown(child)))
+                    below.append((child, inner, child))
                 else:
-                    below.append((child, function, grown))
+                    below.append((child, function, scope))
             waiting += reversed(below)
 
-    def _grown(self, scope: ast.AST) -> frozenset[str]:
-        """The names in a scope that `+=` adds to: their first text is not the whole statement."""
-        return frozenset(
-            node.target.id
-            for node in (statements_of(scope) if self.grows else ())
-            if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add) and isinstance(node.target, ast.Name)
-        )
-
-    def _expression(
-        self, node: ast.expr, statement: ast.AST, function: str, grown: frozenset[str]
-    ) -> Iterator[Snippet]:
+    def _expression(self, node: ast.expr, statement: ast.AST, function: str, scope: ast.AST) -> Iterator[Snippet]:
         """The strings in an expression of a statement."""
         if isinstance(statement, ast.Expr) and isinstance(node, ast.Constant):
             return  # a docstring
         names = assigned(statement) if isinstance(statement, _BINDS) else set()
         if names & self.definitions:
             return
-        if names & grown and node is getattr(statement, "value", None):
-            if isinstance(statement, ast.AugAssign):
-                return  # a part of a statement
+        if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add) and names:
+            return  # a part of a statement
+        if names and node is getattr(statement, "value", None):
             text = self._string(node)
-            if text is not None:
+            if text is not None and STATEMENT.match(text.bytes) and any(self._grows(name, scope) for name in names):
                 text.put(b" ", self.program.end(node))
                 text.hole(self.program.end(node))
                 yield from self._statements(text, function, False)
@@ -139,6 +129,16 @@ class _Strings:
                     waiting += [(child, name in _RUNS) for child in reversed(_children(one))]
             elif kind is not ast.Constant:
                 waiting += [(child, False) for child in reversed(_children(one))]
+
+    def _grows(self, name: str, scope: ast.AST) -> bool:
+        """Whether what a name stands for in a scope seems to be added to: then it is not the whole statement."""
+        program, start, end = self.program, 0, len(self.program.content)
+        if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            start, end = program.place(scope), program.end(scope)
+        elif isinstance(scope, ast.Module) and name in program.extended:
+            return True
+        found = re.compile(rb"(?<!\w)%s\s*\+|\{(?:\w+\.)*%s\}\s*[^\s\"'{}]" % ((name.encode(),) * 2))
+        return found.search(program.content, start, end) is not None
 
     def _string(self, node: ast.expr) -> Text | None:
         """The text of an expression that makes a string with something of SQL in it. None: it makes none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -85,6 +85,7 @@ class Names:
 
     scope: ast.AST
     outer: Names | None = None
+    extended: Set[str] = frozenset()  # of a module: built further in other files
     _blocks: dict[str, list[tuple[ast.stmt, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -146,7 +147,7 @@ class Names:
 
     def is_final(self, node: ast.stmt, name: str) -> bool:
         """Whether nothing in sight uses what `node` binds to `name`: then it is judged where it stands."""
-        return self._blocks[name][-1][0] is node and name not in self._loaded
+        return self._blocks[name][-1][0] is node and name not in self._loaded and name not in self.extended
 
     @cached_property
     def _loaded(self) -> frozenset[str]:

@@ -44,7 +44,7 @@ class Found:
 
 
 def chains(program: Program) -> Iterator[Found]:
-    waiting: list[tuple[ast.AST, str, Names]] = [(program.tree, "", Names(program.tree))]
+    waiting: list[tuple[ast.AST, str, Names]] = [(program.tree, "", Names(program.tree, extended=program.extended))]
     while waiting:
         node, function, names = waiting.pop()
         below: list[tuple[ast.AST, str, Names]] = []
