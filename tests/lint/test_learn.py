@@ -10,7 +10,7 @@ import pytest
 from tsmigrate.errors import UsageError
 from tsmigrate.lint import settings
 from tsmigrate.lint.engine import Engine
-from tsmigrate.lint.known import Known, Name
+from tsmigrate.lint.known import Hypertable, Known, Name
 from tsmigrate.lint.learn.learn import learn
 from tsmigrate.lint.learn.statements import Learner
 from tsmigrate.lint.run import Job, lint_file
@@ -159,6 +159,24 @@ def test_functions_of_the_projects_other_modules_are_followed(
         "public.of_two": "at",
         "public.kept": "at",
     }
+
+
+def test_the_first_that_says_something_about_a_table_wins(tmp_path: Path) -> None:
+    project(tmp_path, 'op.create_hypertable("t", "by_revision", "1 day")')
+    (tmp_path / "s.sql").write_text("SELECT create_hypertable('t', 'by_sql');")
+    (tmp_path / "m.py").write_text(
+        'class A(Base):\n    __tablename__ = "t"\n    __table_args__ = {"info": {"x": Hypertable("by_model")}}\n'
+    )
+    declared = LintSettings(hypertables=(Hypertable(Name("public", "t"), "by_setting"),))
+    files = [tmp_path / "s.sql", tmp_path / "m.py"]
+
+    def column(chosen: LintSettings, paths: list[Path]) -> str:
+        return learn(chosen, paths, tmp_path).hypertables[Name("public", "t")].column
+
+    columns = [column(declared, files), column(LintSettings(), files)]
+    (tmp_path / "alembic.ini").unlink()
+    columns += [column(LintSettings(), files), column(LintSettings(), files[1:])]
+    assert columns == ["by_setting", "by_revision", "by_sql", "by_model"]
 
 
 def test_a_helper_that_calls_itself_ends(tmp_path: Path) -> None:

@@ -90,6 +90,8 @@ def lint_queries(
     named = paths or [Path()]
     start = named[0] if named[0].is_dir() else named[0].parent
     chosen = settings.find(start)
+    if chosen.file is None:
+        chosen = settings.find(Path())
     known, server, found = _known(chosen, named, start, url)
     if show_hypertables:
         _show(known)

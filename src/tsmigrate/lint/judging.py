@@ -171,11 +171,28 @@ class File:
                 return snippet.text, snippet.offsets, native.parse(snippet.text)
             except ParseError as error:
                 problem = error
+        if not snippet.code and self._in_pieces(snippet):
+            return None
         if not snippet.optional:
             self.telling.unparsable(
                 snippet.offsets.source(min(problem.offset, len(snippet.text))), problem.reason, snippet
             )
         return None
+
+    def _in_pieces(self, snippet: Snippet) -> bool:
+        """Judge what is no statement piece by piece: an open bracket hides all that follows it from the scanner."""
+        from tsmigrate.lint.sql import psql  # noqa: PLC0415 - most statements can be parsed
+
+        pieces = psql.by_semicolons(snippet.text) if b";" in snippet.text else []
+        if len(pieces) < 2:
+            return False
+        self.found.statements -= 1
+        self.found.hypertable_statements -= 1
+        for offset, length in pieces:
+            text = snippet.text[offset : offset + length]
+            lead = length - len(text.lstrip())
+            self.judge(replace(snippet, text=text[lead:], offsets=snippet.offsets.moved(offset + lead), named=False))
+        return True
 
     def _notice_search_path(self, text: bytes) -> None:
         if text[:3].lower() == b"set" and b"search_path" in text.lower():

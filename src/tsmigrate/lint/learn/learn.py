@@ -1,6 +1,6 @@
-"""What is a hypertable? Asked of settings, the live catalog, SQL files, Alembic revisions and models, in this order.
+"""What is a hypertable? Asked of settings, the live catalog, Alembic revisions, SQL files and models, in this order.
 
-What an earlier source says about a table stands; a later one adds what it does not know.
+What an earlier source says about a table stands; a later one adds what it does not know. So the later are read first.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ LARGEST = 64 * 1024 * 1024
 def learn(settings: LintSettings, paths: Iterable[Path], start: Path, *, database: DatabaseUrl | None = None) -> Known:
     """All that can be known before the first query is judged."""
     known = Known(search_path=settings.search_path)
+    paths = list(paths)
+    _number_sql_migrations(paths, known)
+    for path in paths:
+        if path.suffix == ".sql":
+            _sql(path, known)
     if (ini := _ini(start)) is not None:
         from tsmigrate.lint.learn import revisions  # noqa: PLC0415 - not every project has revisions
 
         for number, found in enumerate(revisions.find(ini)):
             known.revisions[str(found)] = Step("alembic", number)
             revisions.learn(found, known)
-    paths = list(paths)
-    _number_sql_migrations(paths, known)
-    for path in paths:
-        if path.suffix == ".sql":
-            _sql(path, known)
     for path in paths:
         if path.suffix == ".py":
             _models(path, known)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tsmigrate.lint.sql import native
 from tsmigrate.lint.sql.native import ParseError
 
+_NOTHING = re.compile(rb"(?:[\s;]++|--[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+")
 _OPENS_BODY = re.compile(rb"\bbegin\s+atomic\b", re.IGNORECASE)
 _ENDS_BODY = re.compile(rb"\s*end\b", re.IGNORECASE)
 _CLOSES_BODY = re.compile(rb"\bend\s*$", re.IGNORECASE)
@@ -31,7 +32,19 @@ def parts(text: bytes) -> list[tuple[int, int]]:
         from tsmigrate.lint.sql import psql  # noqa: PLC0415 - most files are whole
 
         found = psql.by_semicolons(text)
+    else:
+        found += _left_over(text, sum(found[-1]) if found else 0)
     return list(_with_bodies(text, found)) if b"atomic" in text.lower() else found
+
+
+def _left_over(text: bytes, end: int) -> list[tuple[int, int]]:
+    """What follows a bracket that is never closed: the scanner says nothing of it."""
+    rest = text[end:]
+    if _NOTHING.fullmatch(rest):
+        return []
+    from tsmigrate.lint.sql import psql  # noqa: PLC0415 - most files are whole
+
+    return [(end + offset, length) for offset, length in psql.by_semicolons(rest) if length]
 
 
 def _with_bodies(text: bytes, found: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
