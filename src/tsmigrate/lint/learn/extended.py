@@ -9,22 +9,22 @@ import re
 from collections.abc import Iterator
 
 _FURTHER = re.compile(rb"\.\s*(?:where|filter|filter_by|having|join|outerjoin|limit)\s*\(|\+=?\s*[rfRF]{0,2}[\"']")
-_BEFORE = re.compile(rb"(?:\b(\w+)\s*\.\s*)?\b([A-Za-z_]\w*)\s*$")
+_PATH = re.compile(rb"(?:(\w+)\.)?(\w+)")
 _IN_TEXT = re.compile(rb"\{(?:(\w+)\.)?([A-Za-z_]\w*)\}(?=\s*[^\s\"'{}])")
+_IMPORTS = re.compile(rb"^[ \t]*(?:from\b[^\n]*\b)?import\b(\s*\([^)]*\)|[^\n(]*)", re.MULTILINE)
+_NAME = re.compile(rb"\w+")
 _FURTHEST = 100  # bytes
-_OWN = frozenset({b"self", b"cls"})
 
 
 def names(content: bytes) -> Iterator[str]:
-    found = set(_IN_TEXT.findall(content))
-    for one in _FURTHER.finditer(content):
-        if (before := _BEFORE.search(content, max(0, one.start() - _FURTHEST), one.start())) is not None:
-            found.add((before[1] or b"", before[2]))
+    imported = {name for one in _IMPORTS.finditer(content) for name in _NAME.findall(one[1])}
+    found = set(_IN_TEXT.findall(content)) if imported else set()
+    for one in _FURTHER.finditer(content) if imported else ():
+        before = content[max(0, one.start() - _FURTHEST) : one.start()].rstrip()
+        if before[-1:].isalnum() or before[-1:] == b"_":
+            path = before[max(before.rfind(sign) for sign in (b" ", b"(", b"=", b"\n", b",", b"[")) + 1 :]
+            if (its := _PATH.fullmatch(path)) is not None:
+                found.add((its[1] or b"", its[2]))
     for owner, name in found:
-        if owner not in _OWN if owner else _is_imported(name, content):
+        if (owner or name) in imported:
             yield name.decode()
-
-
-def _is_imported(name: bytes, content: bytes) -> bool:
-    statement = rb"^[ \t]*from\b[^\n]*\bimport\b(?:[^\n(]*|\s*\([^)]*)\b%s\b" % name
-    return re.search(statement, content, re.MULTILINE) is not None
