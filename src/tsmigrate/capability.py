@@ -123,6 +123,7 @@ REQUIREMENTS: dict[str, Requirement] = {
     "create_hypertable": Requirement(),
     "revert_hypertable": Requirement(),
     "set_chunk_interval": Requirement(),
+    "add_hash_dimension": Requirement(),
     "drop_chunks": Requirement(),
     "create_index_per_chunk": Requirement(),
     # Before 2.21.1 a foreign key into a hypertable fails its checks from the sixth row on.

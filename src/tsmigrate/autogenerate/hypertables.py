@@ -16,6 +16,7 @@ from tsmigrate.catalog.timescale import Hypertable
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.chunk_interval import SetChunkInterval
 from tsmigrate.ops.extension import CreateTimescaledbExtension
+from tsmigrate.ops.hash_dimension import AddHashDimension
 from tsmigrate.ops.hash_partitions import SetHashPartitions
 from tsmigrate.ops.hypertable import CreateHypertable
 from tsmigrate.ops.operation import Operation
@@ -87,10 +88,18 @@ def _dimensions(
     if not database.same(wanted.interval, found.interval, f"the interval of {name}", months_fixed=True):
         notes = ["Chunks that exist keep their interval."]
         changes.append(SetChunkInterval(name, schema, wanted.interval, notes=notes))
-    if wanted.hash_dimension and wanted.hash_dimension != found.hash_dimension:
+    if wanted.hash_dimension and found.hash_dimension is None:
+        changes.append(AddHashDimension(name, schema, *wanted.hash_dimension, notes=[_NEW_DIMENSION]))
+    elif wanted.hash_dimension and wanted.hash_dimension != found.hash_dimension:
         notes = ["Chunks that exist stay in their partitions."]
         changes.append(SetHashPartitions(name, schema, wanted.hash_dimension[1], notes=notes))
     return changes
+
+
+_NEW_DIMENSION = (
+    "Chunks that exist stay whole. TimescaleDB takes no dimension away: the downgrade makes the hypertable anew, its "
+    "rows moving under a lock, and is refused while aggregates, policies or a columnstore work on it."
+)
 
 
 def _advice(name: str, schema: str | None, column: str) -> str:
@@ -99,19 +108,21 @@ def _advice(name: str, schema: str | None, column: str) -> str:
 
 
 def _refuse_another_partitioning(name: str, declared: Declared, found: Hypertable) -> None:
-    """What no operation changes without moving every row."""
+    """What no operation changes without moving every row. A hash dimension may come, and neither change nor go."""
     wanted = declared.hypertable
+    hashed = found.hash_dimension
     for what, said, there in (
         ("partition column", wanted.column, found.column),
-        ("hash_dimension", *(each and each[0] for each in (wanted.hash_dimension, found.hash_dimension))),
+        ("hash_dimension", (wanted.hash_dimension or (None,))[0] if hashed else None, hashed and hashed[0]),
         ("integer_now", wanted.integer_now, found.integer_now),
     ):
         if said != there:
+            spread = "; to spread new chunks no more, declare 1 partition" if what == "hash_dimension" else ""
             raise UsageError(
                 f"the model of {name} declares the {what} {said!r}, and the hypertable has {there!r}, which no "
                 "operation changes",
                 mend="correct the model (tsmigrate reflect prints what is there); or convert the table anew: downgrade "
-                "to before op.create_hypertable and change it there",
+                f"to before op.create_hypertable and change it there{spread}",
             )
 
 
