@@ -140,6 +140,8 @@ REQUIREMENTS: dict[str, Requirement] = {
         edition=Edition.COMMUNITY, instead="call drop_chunks from a scheduler: the Apache edition has it"
     ),
     "remove_retention_policy": _COMMUNITY,
+    "add_reorder_policy": _COMMUNITY,
+    "remove_reorder_policy": _COMMUNITY,
     "create_continuous_aggregate": _COMMUNITY,
     "refresh_continuous_aggregate": _COMMUNITY,
     "add_refresh_policy": _COMMUNITY,

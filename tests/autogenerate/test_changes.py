@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic.util import CommandError
 
 from autogenerate_support import DAILY, HOURLY, PLAIN, community, model
-from tsmigrate.schema import Columnstore, ContinuousAggregate, Hypertable, Refresh, Retention, timescale
+from tsmigrate.schema import Columnstore, ContinuousAggregate, Hypertable, Refresh, Reorder, Retention, timescale
 
 PROJECT = Path(__file__).parents[2]
 THREE_DAYS = Refresh("3 days", "1 hour", "30 minutes")
@@ -43,21 +43,75 @@ def test_policies_compare_by_effect(team: Any, declared: str, *, differs: bool) 
 
 
 @community
-def test_every_policy_changes_and_goes_and_each_downgrade_gives_the_former_back(team: Any) -> None:
-    hourly = {"refresh": THREE_DAYS, "retention": Retention("10 years")}
-    kept = (Columnstore(["device"], ["at DESC"], "7 days", "6 hours"), Retention("1 month"))
-    team.models(model(timescale(DAILY, *kept), hourly))
-    team.revision()
-    team.upgrade()
-    changed = {"refresh": Refresh("2 days", None, "30 minutes"), "retention": Retention("11 years")}
-    kept = (Columnstore(["device"], ["at DESC"], "8 days"), Retention("40 days"))
+def test_every_policy_comes_changes_and_goes_and_each_downgrade_gives_the_former_back(team: Any) -> None:
+    hourly = {
+        "refresh": THREE_DAYS,
+        "retention": Retention("10 years"),
+        "columnstore": Columnstore(["device"], ["hour DESC"], "30 days", "6 hours"),
+    }
+    kept = [
+        Columnstore(["device"], ["at DESC"], "7 days", "6 hours"),
+        Retention("1 month"),
+        Reorder("reading_at_idx", "3 hours"),
+    ]
+    team.step(model(timescale(DAILY), {}))
+    text = team.step(model(timescale(DAILY, *kept), hourly))
+    assert 'op.add_reorder_policy("reading", "reading_at_idx", schedule_interval="3 hours")' in text
+    assert 'op.set_columnstore("hourly", segmentby=["device"], orderby=["hour DESC"])' in text
+    changed = {
+        "refresh": Refresh("2 days", None, "30 minutes"),
+        "retention": Retention("11 years"),
+        "columnstore": Columnstore([], ["hour DESC"], "3 years"),
+    }
+    kept = [Columnstore(["device"], ["at DESC"], "35 days"), Retention("40 days"), Reorder("reading_pkey")]
     text = team.step(model(timescale(DAILY, *kept), changed))
     assert 'op.add_columnstore_policy("reading", "7 days", schedule_interval="6 hours")' in text
-    # The refresh goes first and comes last: retention judges by it, and it by retention.
+    assert 'op.add_columnstore_policy("hourly", "30 days", schedule_interval="6 hours")' in text
+    # The refresh goes first and comes last: retention judges by it, and it by retention. The columnstore's policy
+    # changes while there is no retention: each is refused where it would get nothing to do.
     up = text.partition("def downgrade")[0]
-    order = ["remove_refresh_policy", "remove_retention_policy", "add_retention_policy", "add_refresh_policy"]
+    order = [
+        "remove_refresh_policy",
+        "remove_retention_policy",
+        "remove_columnstore_policy",
+        "add_columnstore_policy",
+        "add_retention_policy",
+        "add_refresh_policy",
+    ]
     assert sorted(order, key=up.index) == order
-    team.step(model(timescale(DAILY, Columnstore(["device"], ["at DESC"])), {}))
+    text = team.step(model(timescale(DAILY, Columnstore(["device"], ["at DESC"])), {}))
+    assert 'op.disable_columnstore("hourly")' in text
+    assert 'op.remove_reorder_policy("reading")' in text
+
+
+@community
+def test_what_a_policy_leaves_out_is_no_difference(team: Any) -> None:
+    hourly = {"columnstore": Columnstore(["device"], ["hour DESC"], "30 days", "6 hours")}
+    team.models(model(timescale(DAILY, Reorder("reading_at_idx", "3 hours")), hourly))
+    team.revision()
+    team.upgrade()
+    for columnstore in (Columnstore(after="720 hours"), Columnstore(["device"], None, "30 days")):
+        team.models(model(timescale(DAILY, Reorder("reading_at_idx")), {"columnstore": columnstore}))
+        team.check()
+    team.models(model(timescale(DAILY, Reorder("reading_at_idx", "180 minutes")), {"columnstore": Columnstore()}))
+    assert names(team) == ["remove_columnstore_policy"]
+
+
+@community
+def test_an_index_may_go_with_the_policy_that_rewrites_by_it(team: Any) -> None:
+    def by(index: str | None, *kept: Any) -> sa.MetaData:
+        metadata = model(timescale(DAILY, *kept))
+        if index:
+            sa.Index(index, metadata.tables["reading"].c.value)
+        return metadata
+
+    team.models(by("by_value", Reorder("by_value")))
+    team.revision()
+    team.upgrade()
+    assert 'op.remove_reorder_policy("reading")' in team.step(by("by_worth", Reorder("by_worth")))
+    team.step(by(None))
+    team.step(by("by_value", Reorder("by_value")))
+    team.step(sa.MetaData())  # nor does the table come back without it
 
 
 @community

@@ -9,7 +9,7 @@ from alembic.operations.ops import CreateTableOp, DropTableOp, MigrateOperation,
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 
-from tsmigrate.autogenerate import refresh, retention
+from tsmigrate.autogenerate import columnstore, refresh, retention
 from tsmigrate.autogenerate.added_columns import added_columns
 from tsmigrate.autogenerate.database import Database, database_of, metadatas, told
 from tsmigrate.autogenerate.rebuild import rebuilt
@@ -106,11 +106,12 @@ def _changes(
         anew.add(found.relation)
         made = [*_created(database, declared, schema), *_kept(database, declared, schema)]
         return [], rebuilt(database, found, made)
-    removed, added = refresh.operations(database, name, schema, declared.refresh, found.refresh_policy)
+    removed, refreshed = refresh.operations(database, name, schema, declared.refresh, found.refresh_policy)
     if declared.materialized_only != found.materialized_only:
         changes.append(SetMaterializedOnly(name, schema, declared.materialized_only))
-    kept = retention.operations(database, name, schema, declared.retention, found.retention_policy)
-    return removed, [*changes, *added, *kept]
+    no_longer, kept = retention.operations(database, name, schema, declared.retention, found.retention_policy)
+    stored = columnstore.operations(database, name, schema, declared.columnstore, found)
+    return removed, [*changes, *no_longer, *stored, *refreshed, *kept]
 
 
 def _changed_query(database: Database, declared: ContinuousAggregate, found: Aggregate) -> list[Operation] | None:
@@ -136,6 +137,11 @@ def _created(database: Database, declared: ContinuousAggregate, schema: str | No
 
 
 def _kept(database: Database, declared: ContinuousAggregate, schema: str | None) -> list[Operation]:
-    """The policies of one that is made."""
-    _, refreshed = refresh.operations(database, declared.name, schema, declared.refresh, None)
-    return [*refreshed, *retention.operations(database, declared.name, schema, declared.retention, None)]
+    """The columnstore and the policies of one that is made."""
+    name = declared.name
+    _, refreshed = refresh.operations(database, name, schema, declared.refresh, None)
+    return [
+        *columnstore.operations(database, name, schema, declared.columnstore, None),
+        *refreshed,
+        *retention.operations(database, name, schema, declared.retention, None)[1],
+    ]

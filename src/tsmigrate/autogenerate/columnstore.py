@@ -1,9 +1,9 @@
-"""A hypertable's columnstore and its policy: enabled, laid out anew, disabled."""
+"""The columnstore of a hypertable or a continuous aggregate, and its policy: enabled, laid out anew, disabled."""
 
 from __future__ import annotations
 
 from tsmigrate.autogenerate.database import Database, altered_by_hand
-from tsmigrate.catalog.timescale import Columnstore, Hypertable, Policy
+from tsmigrate.catalog.timescale import Aggregate, Columnstore, Hypertable, Policy
 from tsmigrate.ops.columnstore import DisableColumnstore, SetColumnstore
 from tsmigrate.ops.columnstore_policy import AddColumnstorePolicy, RemoveColumnstorePolicy
 from tsmigrate.ops.operation import Operation
@@ -15,7 +15,7 @@ def operations(
     name: str,
     schema: str | None,
     declared: model.Columnstore | None,
-    found: Hypertable | None,
+    found: Hypertable | Aggregate | None,
 ) -> list[Operation]:
     """The policy goes first and comes last: it would compress while the layout changes."""
     policy, layout = (found.columnstore_policy, found.columnstore) if found else (None, None)

@@ -7,6 +7,7 @@ from alembic.operations.ops import DropIndexOp, DropTableOp, MigrateOperation, M
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 
+from tsmigrate.autogenerate import reorder
 from tsmigrate.autogenerate.database import database_of, told
 from tsmigrate.catalog.timescale import Hypertable
 from tsmigrate.ops.columnstore import SetColumnstore
@@ -24,6 +25,7 @@ def setup(plugin: Plugin) -> None:
 
 @told
 def _pair(context: AutogenContext, upgrade: UpgradeOps, _schemas: set[str | None]) -> PriorityDispatchResult:
+    before: list[MigrateOperation] = []
     for number, each in enumerate(upgrade.ops):
         if isinstance(each, DropTableOp):
             database = database_of(context)
@@ -32,6 +34,9 @@ def _pair(context: AutogenContext, upgrade: UpgradeOps, _schemas: set[str | None
                 # An index that Alembic does not make again is TimescaleDB's own.
                 own = _indexes(context, each) - _dropped_indexes(upgrade, each)
                 upgrade.ops[number] = DropHypertable(each, _restoring(each, found, default_indexes=bool(own)))
+                before += reorder.operations(database, each.table_name, each.schema, None, found.reorder_policy)[0]
+    # The reorder policy goes first: the downgrade adds it when the index that it names is there again.
+    upgrade.ops[:0] = before
     return PriorityDispatchResult.CONTINUE
 
 

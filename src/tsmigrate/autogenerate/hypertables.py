@@ -10,7 +10,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Table
 
-from tsmigrate.autogenerate import columnstore, retention
+from tsmigrate.autogenerate import columnstore, reorder, retention
 from tsmigrate.autogenerate.database import Database, database_of, metadatas, told
 from tsmigrate.catalog.timescale import Hypertable
 from tsmigrate.errors import UsageError
@@ -51,7 +51,10 @@ def _compare(  # noqa: PLR0917 - as Alembic calls it
         check(model)  # again: keys may have been added since the table was made
         database = database_of(context)
         hypertable = None if found is None else database.hypertable(name, schema)
-        operations.ops += _operations(database, name, schema, declared, hypertable, is_new=found is None)
+        reordered = hypertable.reorder_policy if hypertable else None
+        before, after = reorder.operations(database, name, schema, declared.reorder, reordered)
+        made = _operations(database, name, schema, declared, hypertable, is_new=found is None)
+        operations.ops[:] = [*before, *operations.ops, *made, *after]
     return PriorityDispatchResult.CONTINUE
 
 
@@ -59,10 +62,9 @@ def _operations(
     database: Database, name: str, schema: str | None, declared: Declared, found: Hypertable | None, *, is_new: bool
 ) -> list[Operation]:
     wanted = declared.hypertable
-    kept = [
-        *columnstore.operations(database, name, schema, declared.columnstore, found),
-        *retention.operations(database, name, schema, declared.retention, found.retention_policy if found else None),
-    ]
+    policy = found.retention_policy if found else None
+    removed, added = retention.operations(database, name, schema, declared.retention, policy)
+    kept = [*removed, *columnstore.operations(database, name, schema, declared.columnstore, found), *added]
     if found is None:
         notes = [] if is_new else [_advice(name, schema, wanted.column)]
         created = CreateHypertable(

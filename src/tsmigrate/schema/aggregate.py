@@ -9,7 +9,7 @@ from sqlalchemy import Connection, MetaData, Select
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from tsmigrate.errors import UsageError
-from tsmigrate.schema.hypertable import Retention
+from tsmigrate.schema.hypertable import Columnstore, Retention
 from tsmigrate.schema.info import KEY
 from tsmigrate.schema.spans import check_offset, check_schedule
 from tsmigrate.sql import qualified
@@ -38,7 +38,8 @@ class ContinuousAggregate:
     """A continuous aggregate by that name, declared where its tables are: in their MetaData.
 
     `query` is a `select(…)` with one `func.time_bucket(…)` on the partition column in its GROUP BY, or the same as SQL;
-    it is compared as the server writes it, so that its layout does not matter. `materialized_only=False` also
+    it is compared as the server writes it, so that its layout does not matter. `columnstore` is that of the aggregate's
+    own buckets, by the names of its columns. `materialized_only=False` also
     aggregates, as they are read, the rows that are newer than what is filled. A Table of the same name may map it for
     queries: autogenerate does not take that for a table to be made. Without `schema` it is the MetaData's.
     """
@@ -48,6 +49,7 @@ class ContinuousAggregate:
     metadata: MetaData = field(repr=False)
     refresh: Refresh | None = None
     retention: Retention | None = None
+    columnstore: Columnstore | None = None
     materialized_only: bool = False
     schema: str | None = None
 
