@@ -235,6 +235,49 @@ def test_a_mapped_aggregate_is_no_table(team: Any) -> None:
 
 
 @community
+def test_an_aggregate_that_no_model_has_is_dropped_unless_env_py_keeps_it(team: Any) -> None:
+    """As Alembic drops a table that no model has, and keeps one that a filter of env.py's leaves out."""
+    team.models(model(timescale(DAILY), {}))
+    team.revision()
+    team.upgrade()
+    without = model(timescale(DAILY))
+    team.models(without)
+    assert names(team) == ["drop_continuous_aggregate"]
+    asked: list[Any] = []
+
+    def include_object(table: Any, name: str, kind: str, reflected: bool, compared_to: Any) -> bool:
+        asked.append((table.name, kind, reflected, compared_to)) if name == "hourly" else None
+        return name != "hourly"
+
+    for kept in (
+        {"include_object": include_object},
+        {"include_name": lambda name, kind, _parents: (kind, name) != ("table", "hourly")},
+    ):
+        team.options = kept
+        team.check()
+    assert asked == [("hourly", "table", True, None)]
+    # A Table by which it is queried says that it is known.
+    team.options = {}
+    sa.Table("hourly", without, sa.Column("hour", sa.DateTime(timezone=True)), sa.Column("average", sa.Double))
+    team.check()
+
+
+@community
+def test_an_aggregate_that_env_py_leaves_out_is_neither_made_nor_compared(team: Any) -> None:
+    team.models(model(timescale(DAILY)))
+    team.revision()
+    team.upgrade()
+    team.options = {"include_object": lambda _object, name, kind, _reflected, _to: (kind, name) != ("table", "hourly")}
+    team.models(model(timescale(DAILY), {}))
+    team.check()
+    team.execute("CREATE MATERIALIZED VIEW hourly WITH (timescaledb.continuous) AS " + HOURLY + " WITH NO DATA")
+    team.models(model(timescale(DAILY), {"materialized_only": False, "query": HOURLY.replace("avg", "max")}))
+    team.check()
+    team.options = {}
+    assert "rename_continuous_aggregate" in names(team)
+
+
+@community
 def test_plain_alembic_sees_no_policy_and_no_aggregate(team: Any) -> None:
     declared = model(timescale(DAILY, Retention("1 year")), {"refresh": THREE_DAYS})
     team.models(declared)
