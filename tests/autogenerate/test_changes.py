@@ -98,6 +98,20 @@ def test_what_a_policy_leaves_out_is_no_difference(team: Any) -> None:
 
 
 @community
+def test_a_policy_that_no_declaration_says_is_told(team: Any) -> None:
+    team.models(model(timescale(DAILY)))
+    team.revision()
+    team.upgrade()
+    team.execute("SELECT add_retention_policy('reading', drop_created_before => interval '1 year')")
+    for models in (model(timescale(DAILY)), model(timescale(DAILY, Retention("1 year"))), sa.MetaData()):
+        team.models(models)
+        with pytest.raises(
+            CommandError, match=r"(?s)the retention policy of reading goes by when chunks.*mend: remove"
+        ):
+            team.check()
+
+
+@community
 def test_an_index_may_go_with_the_policy_that_rewrites_by_it(team: Any) -> None:
     def by(index: str | None, *kept: Any) -> sa.MetaData:
         metadata = model(timescale(DAILY, *kept))
@@ -279,17 +293,27 @@ def test_an_aggregate_that_env_py_leaves_out_is_neither_made_nor_compared(team: 
 
 @community
 def test_plain_alembic_sees_no_policy_and_no_aggregate(team: Any) -> None:
-    declared = model(timescale(DAILY, Retention("1 year")), {"refresh": THREE_DAYS})
-    team.models(declared)
+    kept = (Columnstore(["device"], ["at DESC"], "7 days"), Retention("1 year"), Reorder("reading_at_idx"))
+    team.models(model(timescale(DAILY, *kept), {"refresh": THREE_DAYS}))
     team.revision()
     team.upgrade()
     team.execute(
+        "ALTER TABLE reading SET (timescaledb.compress_segmentby = '')",
+        "CALL remove_columnstore_policy('reading')",
+        "SELECT remove_reorder_policy('reading')",
         "SELECT remove_retention_policy('reading')",
         "SELECT remove_continuous_aggregate_policy('hourly')",
         "SELECT set_chunk_time_interval('reading', interval '2 days')",
     )
     assert names(team, PLAIN) == []
-    assert names(team) == ["set_chunk_interval", "add_retention_policy", "add_refresh_policy"]
+    assert names(team) == [
+        "set_chunk_interval",
+        "set_columnstore",
+        "add_columnstore_policy",
+        "add_retention_policy",
+        "add_reorder_policy",
+        "add_refresh_policy",
+    ]
     team.execute("DROP MATERIALIZED VIEW hourly")
     assert names(team, PLAIN) == []
     assert "create_continuous_aggregate" in names(team)
@@ -354,6 +378,12 @@ def test_a_hash_dimension_comes_to_a_hypertable_with_rows(team: Any) -> None:
     assert 'op.revert_hash_dimension("reading", column="device", number=4)' in text
     assert "the downgrade makes the hypertable anew" in " ".join(text.replace("#", "").split())
     assert team.value("SELECT count(*) FROM reading") == 60
+    # The table goes, and comes back with the dimension, and without the index that would have come with it at first.
+    before = team.snapshot()
+    team.execute("TRUNCATE reading")
+    team.step(sa.MetaData())
+    team.downgrade()
+    assert team.snapshot() == before
 
 
 def test_a_number_of_partitions_changes(team: Any) -> None:
@@ -376,9 +406,9 @@ def test_a_length_of_time_that_is_none_is_told(team: Any) -> None:
 
 @pytest.mark.edition("apache")
 def test_what_is_skipped_on_the_apache_edition_is_no_difference(team: Any) -> None:
-    declared = model(
-        timescale(DAILY, Columnstore(["device"], ["at DESC"], "7 days"), Retention("1 year")), {"refresh": THREE_DAYS}
-    )
+    kept = (Columnstore(["device"], ["at DESC"], "7 days"), Retention("1 year"), Reorder("reading_at_idx"))
+    hourly = {"refresh": THREE_DAYS, "columnstore": Columnstore(["device"], after="1 year")}
+    declared = model(timescale(DAILY, *kept), hourly)
     team.settings = {"tsmigrate.on_unsupported": "skip"}
     team.step(declared)
     # Refusing instead, it is missing: an upgrade of it fails, with what the edition lacks.
@@ -394,7 +424,9 @@ def test_what_is_skipped_on_the_apache_edition_is_no_difference(team: Any) -> No
 def test_the_generated_file_is_formatted_as_the_projects_own_are(team: Any) -> None:
     (team.folder / "pyproject.toml").write_text((PROJECT / "pyproject.toml").read_text())
     team.ini = PROJECT / "alembic.ini"
-    team.models(model(timescale(Hypertable("at", "1 day", default_indexes=False), Retention("12 months")), {}))
+    kept = (Retention("12 months"), Reorder("reading_at_idx"))
+    hourly = {"columnstore": Columnstore(["device"], ["hour DESC"], "1 year", "6 hours")}
+    team.models(model(timescale(Hypertable("at", "1 day", default_indexes=False), *kept), hourly))
     made = team.revision()
     assert "import sqlalchemy as sa" in made
     team.settings = {"tsmigrate.on_unsupported": "skip"}
@@ -406,13 +438,41 @@ def test_the_generated_file_is_formatted_as_the_projects_own_are(team: Any) -> N
         subprocess.run([sys.executable, "-m", "ruff", *ruff, str(team.folder / "versions")], check=True)
 
 
-def test_schemas_and_their_filters(team: Any) -> None:
-    def plant() -> sa.MetaData:
-        metadata = sa.MetaData(schema="plant")
-        at = sa.Column("at", sa.DateTime(timezone=True), nullable=False)
-        sa.Table("reading", metadata, at, sa.Index("reading_at_idx", sa.text("at DESC")), info=timescale(DAILY))
-        return metadata
+def plant(*kept: Any, query: str | None = None, **hourly: Any) -> sa.MetaData:
+    metadata = sa.MetaData(schema="plant")
+    at = sa.Column("at", sa.DateTime(timezone=True), nullable=False)
+    index = sa.Index("reading_at_idx", sa.text("at DESC"))
+    sa.Table("reading", metadata, at, index, info=timescale(DAILY, *kept))
+    if query:
+        ContinuousAggregate("hourly", query, metadata, **hourly)
+    return metadata
 
+
+@community
+def test_everything_in_a_schema_is_in_step_with_and_without_include_schemas(team: Any) -> None:
+    kept = (Columnstore([], ["at DESC"], "7 days"), Retention("1 year"), Reorder("reading_at_idx"))
+    hourly = {"refresh": THREE_DAYS, "columnstore": Columnstore([], ["hour DESC"], "1 year")}
+    query = "SELECT time_bucket('1 hour', at) AS hour, count(*) AS n FROM plant.reading GROUP BY 1"
+    team.execute("CREATE SCHEMA plant")
+    team.options = {"include_schemas": True}
+    text = team.step(plant(*kept, query=query, **hourly))
+    assert 'op.add_columnstore_policy("hourly", "1 year", schema="plant")' in text
+    assert 'op.add_reorder_policy("reading", "reading_at_idx", schema="plant")' in text
+    team.step(plant(*kept[1:], query=query.replace("count", "max").replace("*", "at")))
+    # In the default schema, and the same.
+    team.options = {}
+    team.downgrade("base")
+    team.models(model(timescale(DAILY, *kept), {**hourly, "columnstore": Columnstore(["device"], ["hour DESC"])}))
+    (team.folder / "versions").rename(team.folder / "before")
+    (team.folder / "versions").mkdir()
+    team.revision()
+    team.upgrade()
+    for include_schemas in (True, False):
+        team.options = {"include_schemas": include_schemas}
+        team.check()
+
+
+def test_schemas_and_their_filters(team: Any) -> None:
     team.execute("CREATE SCHEMA plant")
     team.options = {"include_schemas": True}
     text = team.step(plant())
@@ -424,10 +484,14 @@ def test_a_schema_that_is_another_in_this_database(team: Any, edition: str) -> N
     # As Alembic's own recipe for many tenants: the search path finds the tables, and the map is SQLAlchemy's.
     team.session = ["SET search_path = tenant, public"]
     team.translate = {None: "tenant"}
-    metadata = model(timescale(DAILY))
+    kept = (Columnstore(["device"], ["at DESC"], "7 days"), Retention("1 year"), Reorder("reading_at_idx"))
+    metadata = model(timescale(DAILY, *(kept if edition == "community" else ())))
     if edition == "community":
         reading = metadata.tables["reading"]
         hour = sa.func.time_bucket("1 hour", reading.c.at).label("hour")
-        ContinuousAggregate("hourly", sa.select(hour, sa.func.count().label("n")).group_by("hour"), metadata)
+        query = sa.select(hour, sa.func.count().label("n")).group_by("hour")
+        stored = Columnstore([], ["hour DESC"], "1 year")
+        ContinuousAggregate("hourly", query, metadata, refresh=THREE_DAYS, columnstore=stored)
     team.step(metadata)
+    team.step(model(timescale(Hypertable("at", "2 days", ("device", 2)))))
     assert team.value("SELECT hypertable_schema FROM timescaledb_information.hypertables LIMIT 1") == "tenant"

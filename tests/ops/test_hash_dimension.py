@@ -178,6 +178,37 @@ def test_what_a_hypertable_made_anew_would_lack_is_told(reading: Any) -> None:
         assert f"it has {told}, which it would not have again" in str(refused.value)
 
 
+@community
+@pytest.mark.parametrize("method", ["attach", "copy"])
+def test_what_was_converted_before_goes_back_all_the_way(migration: Any, method: str) -> None:
+    """The row of the conversion outlives the hypertable that was made anew."""
+    migration.execute(
+        "CREATE TABLE reading (at timestamptz, device int)",
+        "INSERT INTO reading SELECT timestamptz '2026-01-01 UTC' + n * interval '1 h', n FROM generate_series(1, 50) n",
+        "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "CREATE TRIGGER stop BEFORE INSERT ON reading FOR EACH ROW EXECUTE FUNCTION stop()",
+    )
+    before = migration.snapshot()
+    migration.run(lambda: op.create_hypertable("reading", "at", "1 day", method=method, migrate_data=True))
+    migration.there_and_back(up(), down())
+    migration.run(lambda: op.revert_hypertable("reading"))
+    assert migration.snapshot() == before
+    assert migration.value("SELECT count(*) FROM reading") == 50
+
+
+@community
+def test_partitions_that_became_chunks_are_not_lost(migration: Any) -> None:
+    migration.execute(
+        "CREATE TABLE reading (at timestamptz NOT NULL, device int) PARTITION BY RANGE (at)",
+        "CREATE TABLE reading_2026 PARTITION OF reading FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
+        "INSERT INTO reading VALUES ('2026-05-01', 1)",
+    )
+    migration.run(lambda: op.create_hypertable("reading", "at", "1 day", method="attach"))
+    migration.run(up())
+    with pytest.raises(DBAPIError, match="chunks of it are partitions of the table that it was"):
+        migration.run(down())
+
+
 def test_sql_output_does_the_same(reading: Any) -> None:
     before = reading.snapshot()
     reading.execute(reading.sql(up()))

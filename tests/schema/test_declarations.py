@@ -167,6 +167,16 @@ def test_an_aggregate_is_declared_once_and_in_the_schema_of_its_metadata() -> No
     assert aggregates(sa.MetaData()) == []
 
 
+def test_the_columnstore_of_an_aggregate_is_laid_out_by_what_its_query_selects() -> None:
+    at, device = sa.column("at"), sa.column("device")
+    hour = sa.func.time_bucket("1 hour", at).label("hour")
+    laid_out = Columnstore(["device"], ["hour DESC"])
+    for columns in ((hour, device), (hour, device, sa.func.count()), (hour, sa.func.lower("x"))):
+        ContinuousAggregate("hourly", sa.select(*columns), sa.MetaData(), columnstore=laid_out)
+    with pytest.raises(UsageError, match="\"hourly\": its columnstore names 'device', and its query does not select"):
+        ContinuousAggregate("hourly", sa.select(hour), sa.MetaData(), columnstore=laid_out)
+
+
 def test_the_facade_exports_what_it_names() -> None:
     public = {name for name in vars(tsmigrate.schema) if name[0].isupper() or name == "timescale"}
     assert public == set(tsmigrate.schema.__all__)

@@ -64,7 +64,7 @@ def _operations(
     wanted = declared.hypertable
     policy = found.retention_policy if found else None
     removed, added = retention.operations(database, name, schema, declared.retention, policy)
-    kept = [*removed, *columnstore.operations(database, name, schema, declared.columnstore, found), *added]
+    stored = columnstore.operations(database, name, schema, declared.columnstore, found)
     if found is None:
         notes = [] if is_new else [_advice(name, schema, wanted.column)]
         created = CreateHypertable(
@@ -78,9 +78,12 @@ def _operations(
             default_indexes=wanted.default_indexes,
             notes=notes,
         )
-        return [created, *kept]
+        return [created, *stored, *added]
     _refuse_another_partitioning(name, declared, found)
-    return [*_dimensions(database, name, schema, wanted, found), *kept]
+    dimensions = _dimensions(database, name, schema, wanted, found)
+    # A new dimension comes while the least works on the table: so its downgrade can make it anew.
+    stays = declared.columnstore is not None
+    return [*removed, *(dimensions if stays else stored), *(stored if stays else dimensions), *added]
 
 
 def _dimensions(

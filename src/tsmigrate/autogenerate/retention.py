@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsmigrate.autogenerate.database import Database, altered_by_hand
+from tsmigrate.autogenerate.database import Database, age_of, altered_by_hand
 from tsmigrate.catalog.timescale import Policy
 from tsmigrate.ops.operation import Operation
 from tsmigrate.ops.retention_policy import AddRetentionPolicy, RemoveRetentionPolicy
@@ -17,8 +17,8 @@ def operations(
         return [], []
     removed: list[Operation] = []
     added: list[Operation] = []
-    if found and found.after is not None:
-        was = AddRetentionPolicy(name, schema, found.after, found.schedule_interval)
+    if found:
+        was = AddRetentionPolicy(name, schema, age_of(found, "retention", name), found.schedule_interval)
         removed = [RemoveRetentionPolicy(name, schema, was, notes=altered_by_hand(found))]
     if declared and (found or database.expects("add_retention_policy", name, schema)):
         added = [AddRetentionPolicy(name, schema, declared.drop_after, declared.schedule_interval)]

@@ -163,7 +163,9 @@ SELECT coalesce(a.view_schema, j.hypertable_schema) AS schema, coalesce(a.view_n
        proc_name AS kind, schedule_interval::text AS schedule_interval, config::text AS config,
        concat_ws(', ', CASE WHEN NOT scheduled THEN 'paused' END,
                        CASE WHEN fixed_schedule THEN 'on a fixed schedule' END,
-                       CASE WHEN max_retries <> -1 THEN format('%s retries', max_retries) END) AS peculiar
+                       CASE WHEN max_retries <> -1 THEN format('%s retries', max_retries) END,
+                       'by when chunks were made: ' || coalesce(config ->> 'drop_created_before',
+                                                                config ->> 'compress_created_before')) AS peculiar
 FROM timescaledb_information.jobs j
 LEFT JOIN timescaledb_information.continuous_aggregates a
   ON (a.materialization_hypertable_schema, a.materialization_hypertable_name) =
