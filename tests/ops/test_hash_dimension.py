@@ -197,6 +197,27 @@ def test_what_was_converted_before_goes_back_all_the_way(migration: Any, method:
 
 
 @community
+@pytest.mark.parametrize("dropped", [False, True])
+def test_retention_of_an_earlier_revision_does_not_take_the_chunks_for_dropped(reading: Any, dropped: bool) -> None:
+    def downgrade() -> None:
+        op.remove_retention_policy("reading")
+
+    reading.run(lambda: op.add_retention_policy("reading", "100 years"))
+    reading.execute("SELECT remove_retention_policy('reading')", "DROP TRIGGER stop ON reading")
+    if dropped:
+        reading.execute("SELECT drop_chunks('reading', timestamptz '2026-01-02 UTC')")
+    reading.run(up())
+    reading.run(down())
+    reading.execute("SELECT add_retention_policy('reading', interval '100 years')")
+    if dropped:
+        with pytest.raises(DBAPIError, match="1 of the 4 chunks that there were at the upgrade have been dropped"):
+            reading.run(downgrade)
+    else:
+        reading.run(downgrade)
+        assert reading.value("SELECT to_regclass('tsmigrate.undo')") is None
+
+
+@community
 def test_partitions_that_became_chunks_are_not_lost(migration: Any) -> None:
     migration.execute(
         "CREATE TABLE reading (at timestamptz NOT NULL, device int) PARTITION BY RANGE (at)",

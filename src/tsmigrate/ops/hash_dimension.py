@@ -15,6 +15,7 @@ from tsmigrate.errors import UsageError
 from tsmigrate.ops.facts import OF_HOLDER, find_hypertable
 from tsmigrate.ops.operation import TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, refuse_all
+from tsmigrate.ops.retention_policy import chunks_replaced
 from tsmigrate.ops.run import Run
 from tsmigrate.plpgsql import assemble, do_block, lock
 from tsmigrate.sql import identifier, literal
@@ -161,12 +162,16 @@ class RevertHashDimension(TableOperation):
                 DECLARE
                   facts record;
                   added jsonb;
+                  old_chunks text[];
                 BEGIN
                   {{look}}
                   {{insist}}
                   {{find}}
                   {{reasons}}
+                  SELECT coalesce(array_agg(format('%I.%I', chunk_schema, chunk_name)), '{}') INTO old_chunks
+                    FROM timescaledb_information.chunks WHERE {{of_holder}};
                   {{made_anew}}
+                  {{chunks_replaced}}
                 END
                 """,
                 look=undo.look(key, "added"),
@@ -174,7 +179,9 @@ class RevertHashDimension(TableOperation):
                 find=find_hypertable(self.subject),
                 reasons=refuse_all(f"{self.name} of {self.subject}", _REASONS_AGAINST_MAKING_ANEW),
                 # It looks for a row of its own, finds this one, which says nothing to it, and takes it away.
+                of_holder=OF_HOLDER,
                 made_anew=without_hash_dimension(RevertRequest(relation, key, run.locking)),
+                chunks_replaced=chunks_replaced(self.subject, "old_chunks"),
             )
         ]
 
