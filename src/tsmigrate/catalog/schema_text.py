@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 
 from sqlalchemy import Connection
 
@@ -80,6 +81,7 @@ def _refuse_older(pg_dump: str, connection: Connection) -> None:
         )
 
 
+@cache
 def _version(pg_dump: str) -> Version:
     says = _run([pg_dump, "--version"])
     found = re.search(r"\(PostgreSQL\) (\d+\S*)", says)
