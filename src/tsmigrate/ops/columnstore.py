@@ -11,7 +11,7 @@ from tsmigrate import undo
 from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
-from tsmigrate.ops.facts import COMPRESSED_CHUNKS, LOCKS_TO_DECOMPRESS, find_hypertable, policy
+from tsmigrate.ops.facts import COMPRESSED_CHUNKS, HOLDER, LOCKS_TO_DECOMPRESS, find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, no_room_for_locks, refuse_all
 from tsmigrate.ops.run import Run
@@ -27,7 +27,7 @@ SET, DISABLE = "set_columnstore", "disable_columnstore"
 @operation
 @dataclass(frozen=True)
 class SetColumnstore(TableOperation):
-    """Enable the columnstore of a hypertable, or change how it is laid out.
+    """Enable the columnstore of a hypertable or a continuous aggregate, or change how it is laid out.
 
     `segmentby` names the columns by which rows are kept together, usually the one most queries filter by and that has
     over a hundred rows for each value in a chunk; `[]` says none. `orderby` says how rows are ordered within, as in
@@ -51,7 +51,7 @@ class SetColumnstore(TableOperation):
         orderby: Sequence[str] | None = None,
         schema: str | None = None,
     ) -> None:
-        """Enable a hypertable's columnstore, with the layout of its chunks."""
+        """Enable the columnstore of a hypertable or a continuous aggregate, with the layout of its chunks."""
         operations.invoke(cls(table, schema, segmentby, orderby))
 
     def statements(self, run: Run) -> Sequence[str]:
@@ -75,7 +75,7 @@ class SetColumnstore(TableOperation):
                 """,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, DISABLE), run),
                 require_support=require_support(self.undo_key(run, SET), run),
-                find=find_hypertable(self.subject),
+                find=find_hypertable_or_aggregate(self.subject),
                 reasons=refuse_all(f"set_columnstore of {self.subject}", self._reasons(order)),
                 # TimescaleDB takes the same lock, on the hypertable alone.
                 lock=lock(
@@ -83,6 +83,7 @@ class SetColumnstore(TableOperation):
                     "ACCESS EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 read=read_settings("before"),
                 remember=undo.remember(self.undo_key(run, SET), "coalesce(before, '{}')"),
@@ -160,7 +161,7 @@ class RestoreColumnstore(TableOperation):
         orderby: Sequence[str] | None = None,
         schema: str | None = None,
     ) -> None:
-        """Give a hypertable's columnstore back the settings it had before this revision, usually none."""
+        """Give a columnstore back the settings it had before this revision, usually none."""
         operations.invoke(cls(table, schema, segmentby, orderby))
 
     def statements(self, run: Run) -> Sequence[str]:
@@ -188,12 +189,13 @@ class RestoreColumnstore(TableOperation):
                 recall=undo.recall(key, "before"),
                 skipped=return_if_skipped("before"),
                 insist=undo.insist("before", key),
-                find=find_hypertable(self.subject),
+                find=find_hypertable_or_aggregate(self.subject),
                 lock=lock(
                     self.subject,
                     "ACCESS EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 apply=apply_settings("before"),
                 disable=_disable(self),
@@ -207,7 +209,7 @@ class RestoreColumnstore(TableOperation):
 @operation
 @dataclass(frozen=True)
 class DisableColumnstore(TableOperation):
-    """Decompress the chunks of a hypertable, in one transaction, and disable its columnstore.
+    """Decompress the chunks of a hypertable or a continuous aggregate, in one transaction, and disable its columnstore.
 
     Refused while a policy would compress them again. Its reverse compresses nothing: a policy does.
     """
@@ -217,7 +219,7 @@ class DisableColumnstore(TableOperation):
 
     @classmethod
     def disable_columnstore(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
-        """Take all chunks out of a hypertable's columnstore, and disable it."""
+        """Take all chunks out of a columnstore, and disable it."""
         operations.invoke(cls(table, schema))
 
     def statements(self, run: Run) -> Sequence[str]:
@@ -239,8 +241,8 @@ class DisableColumnstore(TableOperation):
                 """,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, SET), run),
                 require_support=require_support(self.undo_key(run, DISABLE), run),
-                find=find_hypertable(self.subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True),
+                find=find_hypertable_or_aggregate(self.subject),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True, held_in=HOLDER),
                 disable=_disable(self),
             )
         ]

@@ -10,7 +10,7 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, RETENTION_POLICY
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.facts import find_hypertable, policy
+from tsmigrate.ops.facts import HOLDER, find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import (
     INTEGER_NOW_MISSING,
@@ -43,6 +43,9 @@ class AddColumnstorePolicy(TableOperation):
 
     `after` is a PostgreSQL interval such as `'7 days'`, or a whole number where the partition column is one.
     `schedule_interval` says how often the job runs; TimescaleDB's default depends on the interval of the chunks.
+
+    The chunks are those of a hypertable or of a continuous aggregate; of this, give more than the `start_offset` of its
+    refresh policy, which would write into the columnstore otherwise.
 
     The job runs as the table's owner, who must be able to log in. Refused where a policy is there already, and where a
     retention policy would drop the chunks before they are old enough.
@@ -93,7 +96,7 @@ class AddColumnstorePolicy(TableOperation):
                 """,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
                 require_support=require_support(key, run),
-                find=find_hypertable(self.subject),
+                find=find_hypertable_or_aggregate(self.subject),
                 age=age.declaration,
                 schedule=pause.declaration,
                 read_age=age.read(),
@@ -105,6 +108,7 @@ class AddColumnstorePolicy(TableOperation):
                     "SHARE UPDATE EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 version=INSTALLED_VERSION,
             )
@@ -150,7 +154,7 @@ class RemoveColumnstorePolicy(TableOperation):
 
     @classmethod
     def remove_columnstore_policy(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
-        """Remove a hypertable's columnstore policy."""
+        """Remove the columnstore policy of a hypertable or a continuous aggregate."""
         operations.invoke(cls(table, schema))
 
     def statements(self, run: Run) -> Sequence[str]:
@@ -180,7 +184,7 @@ class RemoveColumnstorePolicy(TableOperation):
                 recall=undo.recall(key, "before"),
                 skipped=return_if_skipped("before"),
                 require_support=require_support_in_upgrade(self.undo_key(run, REMOVE), run),
-                find=find_hypertable(self.subject),
+                find=find_hypertable_or_aggregate(self.subject),
                 reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
                 policy=policy(COLUMNSTORE_POLICY),
                 gone=tell(literal(f"{self.subject} has no columnstore policy any more")),
@@ -189,6 +193,7 @@ class RemoveColumnstorePolicy(TableOperation):
                     "SHARE UPDATE EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 version=INSTALLED_VERSION,
             )
