@@ -21,7 +21,7 @@ from tsmigrate.sandbox import engines
 from tsmigrate.sql import identifier, literal, qualified, raw
 from tsmigrate.url import DatabaseUrl, without_passwords
 from tsmigrate.verify import scratch
-from tsmigrate.verify.rehearsal import places, schema_copy, source, tables
+from tsmigrate.verify.rehearsal import engine, schema_copy, source, tables
 from tsmigrate.verify.rehearsal.sample import Sample, prepare
 from tsmigrate.verify.rehearsal.source import MOST_BYTES, Source
 from tsmigrate.verify.rehearsal.tables import Table
@@ -31,6 +31,7 @@ FEW = 1_000  # below which nothing can be said
 _BEGIN = 75  # percent of the blocks that lie before the sample, where no index finds it
 _IN_ORDER = 0.9  # correlation of time with the order on disk
 _SCHEMA = "tsmigrate_probe"
+_WIDE = {"int2": "16384", "int4": "1073741824", "int8": "4611686018427387904"}
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,11 @@ def savings(database: DatabaseUrl, advices: Sequence[Advice], progress: Callable
     wanted = [advice for advice in advices if advice.plan and not advice.plan.columnstore.refused]
     if not wanted:
         return Savings({}, {}, ())
-    if not any(engine.edition is Edition.COMMUNITY for engine in engines.found()):
+    if not any(each.edition is Edition.COMMUNITY for each in engines.found()):
         return Savings({}, {}, (_no_engine(),))
     with source.opened(database) as opened:
-        engine = places.fitting(opened.server, Edition.COMMUNITY)
-        with scratch.in_sandbox(Edition.COMMUNITY, progress, kind="probe", pg_bin=engine) as made:
+        fitting = engine.fitting(opened.server, Edition.COMMUNITY)
+        with scratch.in_sandbox(Edition.COMMUNITY, progress, kind="probe", pg_bin=fitting) as made:
             schema_copy.copy(opened, made.database, progress)
             return _measured(opened, made.database, wanted, progress)
 
@@ -121,7 +122,7 @@ def _unknown(reason: str) -> Finding:
 def _of_table(opened: Source, target: Connection, advice: Advice, table: Table) -> Saving:
     rest, found_by = _neighbours(advice, table)
     sample = Sample(opened, target, {table.relation: table})
-    sample.add(table, rest)
+    sample.add(table, rest, _rows(advice))
     taken = sample.of(table)
     if taken.rows < FEW:
         raise _NotMeasuredError(taken.reason or f"only {taken.rows} rows were found, {found_by}")
@@ -136,15 +137,14 @@ def _neighbours(advice: Advice, table: Table) -> tuple[str, str]:
     column = advice.table.column(plan.column)
     if plan.comes_from or column is None:
         raise _NotMeasuredError(f"it has no column {plan.column} yet")
-    limit = _rows(advice)
     if any(index.columns[0] == plan.column and not index.condition for index in advice.table.indexes):
         name = f"t.{identifier(plan.column)}"
-        return f"FROM {table.named} WHERE {name} IS NOT NULL ORDER BY {name} DESC LIMIT {limit}", f"by {plan.column}"
+        return f"FROM {table.named} WHERE {name} IS NOT NULL ORDER BY {name} DESC", f"by {plan.column}"
     correlation = column.statistics.correlation if column.statistics else None
     if (correlation or 0) >= _IN_ORDER and advice.table.kind == "r":
         block = floor(table.pages * _BEGIN / 100)
         return (
-            f"FROM {table.named} WHERE t.ctid >= '({block},1)' LIMIT {limit}",
+            f"FROM {table.named} WHERE t.ctid >= '({block},1)'",
             "as they lie on disk, in order of time",
         )
     raise _NotMeasuredError(f"no index begins with {plan.column}, and the rows do not lie in its order")
@@ -161,7 +161,11 @@ def _compressed(target: Connection, advice: Advice) -> int:
     plan = advice.plan
     assert plan is not None  # noqa: S101 - as above
     original, probe = str(advice.table.relation), qualified("probe", _SCHEMA)
-    for statement in _statements(original, probe, plan.column, plan.columnstore.segmentby, plan.columnstore.orderby):
+    column = advice.table.column(plan.column)
+    # So wide that all rows are in a chunk or two.
+    width = _WIDE.get(column.base_type if column else "", "INTERVAL '100 years'")
+    by_range = f"by_range({literal(plan.column)}, {width})"
+    for statement in _statements(original, probe, by_range, plan.columnstore.segmentby, plan.columnstore.orderby):
         target.execute(raw(statement))
     size = f"SELECT after_compression_total_bytes FROM hypertable_compression_stats({literal(probe)})"
     found = target.execute(raw(size)).scalar_one_or_none()
@@ -171,11 +175,10 @@ def _compressed(target: Connection, advice: Advice) -> int:
 
 
 def _statements(
-    original: str, probe: str, column: str, segmentby: Sequence[str], orderby: Sequence[str]
+    original: str, probe: str, by_range: str, segmentby: Sequence[str], orderby: Sequence[str]
 ) -> Iterator[str]:
     yield f"CREATE TABLE {probe} (LIKE {original})"
-    # So wide that all rows are in a chunk or two.
-    yield f"SELECT create_hypertable({literal(probe)}, by_range({literal(column)}, INTERVAL '100 years'))"
+    yield f"SELECT create_hypertable({literal(probe)}, {by_range}, create_default_indexes => false)"
     yield f"INSERT INTO {probe} SELECT * FROM {original}"
     segments = ", ".join(map(identifier, segmentby))
     order = ", ".join(
