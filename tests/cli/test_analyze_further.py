@@ -56,8 +56,15 @@ def desk(database: DatabaseUrl) -> Desk:
 
 
 def test_queries_that_must_change_are_listed_by_table(tsmigrate: Run, desk: Desk, tmp_path: Path) -> None:
-    (tmp_path / "src").mkdir()
+    versions = tmp_path / "src" / "migrations" / "versions"
+    versions.mkdir(parents=True)
     (tmp_path / "src" / "app.py").write_text(PROGRAM)
+    (tmp_path / "src" / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/migrations\n")
+    # It ran before there was a hypertable, and is not told.
+    (versions / "a1.py").write_text(
+        'revision = "a1"\ndown_revision = None\n\n\ndef upgrade():\n'
+        '    op.execute("UPDATE events SET value = 0 WHERE id = 3")\n'
+    )
     arguments = ("analyze", "--source", "src", "--url", desk.database.full)
     done = tsmigrate(*arguments)
     assert done.returncode == 1, done.stderr
@@ -72,7 +79,7 @@ def test_queries_that_must_change_are_listed_by_table(tsmigrate: Run, desk: Desk
     assert query["mend"]
     assert of["devices"]["queries"] == []
     [general] = [each for each in document["findings"] if each["check"] == "queries"]
-    assert general["seen"] == "1 place must change before the switch, of 2 statements in 1 file of src"
+    assert general["seen"] == "1 place must change before the switch, of 3 statements in 2 files of src"
     page = tsmigrate(*arguments, "--format", "html").stdout
     assert "TSQ102: src/app.py:3 " in page.replace("</b> ", "")
 
