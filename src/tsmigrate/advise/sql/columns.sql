@@ -17,6 +17,6 @@ JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
-                    AND s.inherited = (c.relkind = 'p')
+                    AND s.inherited = (c.relkind = 'p' OR c.oid = ANY ({{hypertables}}))
 WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid = ANY ({{tables}})
 ORDER BY a.attrelid, a.attnum
