@@ -27,6 +27,7 @@ class Plan:
     column: str
     comes_from: str  # the parent's table, where the column is to be copied from it
     copied: ForeignKey | None  # and the key by which
+    parent_column: str
     interval: Interval
     chunks: Chunks | None
     keys: tuple[Reason, ...]
@@ -59,6 +60,7 @@ class _Judged:
     verdict: Verdict
     parent: Table | None = None
     key: ForeignKey | None = None  # to the parent
+    parent_column: str = ""
     added: str = ""  # the operation that gives it the parent's time
 
 
@@ -143,6 +145,7 @@ def _following(child: _Judged, key: ForeignKey, parent: _Judged) -> _Judged:
         verdict=Verdict(choice, reasons),
         parent=parent.table,
         key=key,
+        parent_column=parent.column,
         added=added,
     )
 
@@ -174,6 +177,7 @@ def _plan(judged: _Judged, chosen: Interval, evidence: Evidence, converted: Mapp
         column=column,
         comes_from=judged.added,
         copied=judged.key,
+        parent_column=judged.parent_column,
         interval=fitting,
         chunks=made,
         keys=keys.key_facts(table, column),

@@ -176,7 +176,7 @@ def _unit(row: Any) -> str:
     if not values:
         return ""
     low, high = min(values), max(values)
-    return next((unit for unit, ticks in TICKS.items() if _EARLIEST <= low / ticks and high / ticks < _LATEST), "")
+    return next((unit for unit, ticks in TICKS.items() if low / ticks >= _EARLIEST and high / ticks < _LATEST), "")
 
 
 def _index(row: Any) -> Index:
