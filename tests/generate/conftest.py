@@ -79,9 +79,10 @@ class Site:
         assert done.returncode in (0, 1), done.stderr
         return (self.folder / file).read_text()
 
-    def generate(self, *arguments: object, code: int = 0, **environment: str) -> dict[str, Any]:
+    def generate(self, *arguments: object, code: int = 0, rehearse: bool = False, **environment: str) -> dict[str, Any]:
         """What it reports, as JSON."""
-        done = self.run("generate", *arguments, "--format", "json", **environment)
+        trying = "--rehearse" if rehearse else "--no-rehearse"
+        done = self.run("generate", *arguments, trying, "--format", "json", **environment)
         assert done.returncode == code, done.stdout + done.stderr
         assert done.stdout, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)

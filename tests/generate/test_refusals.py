@@ -36,7 +36,7 @@ def test_run_twice_and_after_the_upgrade_it_writes_nothing_again(site: Site) -> 
     after = site.generate("events", "--time", "created_at")
     assert after["summary"] == {"written": False, "rehearsed": False, "revisions": []}
     assert "events is a hypertable already, by created_at" in after["findings"][0]["seen"]
-    other = site.run("generate", "events", "--time", "device", "--interval", "10")
+    other = site.run("generate", "events", "--time", "device", "--interval", "10", "--no-rehearse")
     assert (other.returncode, "the plan says device" in other.stdout) == (0, True)
     assert {each: each.read_text() for each in site.written()} == before
 
@@ -73,7 +73,7 @@ def test_names_that_are_not_there_are_wrong_use(site: Site) -> None:
         assert site.run(*wrong).returncode == 2
     done = site.run("generate", "events", "--time", "created_at", "--interval", "86400")
     assert (done.returncode, 'give one such as "1 day"' in done.stderr) == (2, True)
-    assert site.run("generate", "twin", "--time", "at", "--schema", "other").returncode == 0
+    assert site.run("generate", "twin", "--time", "at", "--schema", "other", "--no-rehearse").returncode == 0
 
 
 def test_a_plan_that_does_not_fit_is_told_with_file_and_key(site: Site) -> None:

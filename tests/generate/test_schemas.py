@@ -30,7 +30,8 @@ def test_bookings_become_a_hypertable_and_their_incidents_still_point_at_them(
     # TimescaleDB before 2.21.1 refuses good rows of a foreign key into a hypertable.
     assert key["fate"] == ("widen" if edition is Edition.COMMUNITY else "drop")
 
-    site.generate("--plan", "plan.toml")
+    told = site.generate("--plan", "plan.toml", rehearse=True)
+    assert told["summary"]["rehearsed"]
     texts = [each.read_text() for each in site.written()]
     assert sum("op.create_timescaledb_extension()" in text for text in texts) == 1
 
@@ -58,7 +59,7 @@ def test_a_ledger_is_partitioned_by_the_milliseconds_it_counts(site: Site, editi
     assert (table["column"], table["unit"], table["interval"]) == ("booked_at_ms", "milliseconds", month)
     assert table["columnstore"]["after"] == 7 * 86_400_000
 
-    site.generate("--plan", "plan.toml")
+    site.generate("--plan", "plan.toml", rehearse=True)
 
     def look() -> None:
         assert site.hypertables() == {"transactions": ("booked_at_ms", str(month))}

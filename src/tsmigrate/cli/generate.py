@@ -55,6 +55,10 @@ def generate(
         typer.Option("--memory", help="With TABLE: the server's memory, as for analyze."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the revisions, write nothing.")] = False,
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse/--no-rehearse", help="Try them on a copy of the database before they are written."),
+    ] = True,
     url: Url = None,
     config: Ini = None,
     output: OutputFormat = Format.TEXT,
@@ -62,8 +66,9 @@ def generate(
     """Write the Alembic revisions that make hypertables of plain tables, with their way back.
 
     They follow the head, by the project's own template, file names and hooks; nothing is overwritten, and nothing is
-    changed in the database. What stands in the way is told, all of it with its mends, and nothing is written.
-    Exit code 0: written, or nothing to do; 2: the plan does not fit; 3: something stands in the way.
+    changed in the database. What stands in the way is told, all of it with its mends. Before they are written they go
+    up, down and up again on a copy in a sandbox: the schema, and a few rows of each table. Exit code 0: written, or
+    nothing to do; 1: the rehearsal found differences; 2: the plan does not fit; 3: something stands in the way.
     """
     from tsmigrate.advise.generate import run
     from tsmigrate.advise.plan.one import OneTable
@@ -71,6 +76,7 @@ def generate(
     from tsmigrate.cli.analyze import memory_bytes
     from tsmigrate.cli.terminal import progress
     from tsmigrate.errors import UsageError
+    from tsmigrate.verify.scratch import stopped_by_signals
 
     if plan is not None:
         planned = _from_file(plan, [table, time, interval, schema, method, memory, not columnstore])
@@ -83,8 +89,8 @@ def generate(
             mend="tsmigrate generate TABLE --time COLUMN; or --plan FILE, as tsmigrate analyze --plan writes it",
         )
     target = database(url, config)
-    with progress() as shown:
-        outcome = run.generate(target, config, planned, lambda step: shown(step, None), dry_run=dry_run, rehearse=None)
+    with stopped_by_signals(), progress() as shown:
+        outcome = run.generate(target, config, planned, shown, dry_run=dry_run, rehearse=rehearse)
     _report(outcome, output, dry_run=dry_run)
     raise typer.Exit(outcome.exit_code)
 

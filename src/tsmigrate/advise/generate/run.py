@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tsmigrate import connect
 from tsmigrate.advise.generate.files import made, project, put_in_place
 from tsmigrate.advise.generate.prepare import Planned, prepare
+from tsmigrate.advise.generate.rehearsal import differences
+from tsmigrate.apt import Progress
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.url import DatabaseUrl
-
-Tell = Callable[[str], None]
-Rehearse = Callable[[Path], Sequence[Finding]]
-"""Revisions in a folder, tried on a copy: what differed afterwards, and what else there is to say."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +41,24 @@ class Outcome:
 
 
 def generate(
-    database: DatabaseUrl, ini: Path | None, planned: Planned, tell: Tell, *, dry_run: bool, rehearse: Rehearse | None
+    database: DatabaseUrl, ini: Path | None, planned: Planned, progress: Progress, *, dry_run: bool, rehearse: bool
 ) -> Outcome:
     environment = project(ini)
     _ = environment.folder  # several heads, or no folder to write into: said before anything is looked at
     with connect.connection(database) as connection:
-        prepared = prepare(connection, environment, ini, planned, tell)
+        prepared = prepare(connection, environment, ini, planned, lambda step: progress(step, None))
     if prepared.blocked or not prepared.revisions:
         return Outcome(prepared.findings, (), written=False)
-    tell("writing the revisions")
+    progress("writing the revisions", None)
     with made(environment, prepared.revisions) as files:
         written = tuple(Written(each.id, each.title, each.place, each.text) for each in files)
         if dry_run:
             return Outcome(prepared.findings, written, written=False)
         findings = prepared.findings
-        if rehearse is not None:
-            found = rehearse(files[0].folder)
-            findings = (*findings, *found)
-            if any(each.severity in {Severity.WARNING, Severity.BLOCKER} for each in found):
+        if rehearse:
+            found, said = differences(database, ini, files[0].folder, progress)
+            findings = (*findings, *found, *said)
+            if found:
                 return Outcome(findings, written, written=False, rehearsed=True)
         put_in_place(files)
-    return Outcome(findings, written, written=True, rehearsed=rehearse is not None)
+    return Outcome(findings, written, written=True, rehearsed=rehearse)
