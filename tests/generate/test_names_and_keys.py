@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from generate.conftest import HERE
+from tsmigrate.advise.advice import advise_as_asked
+from tsmigrate.advise.plan.one import OneTable
+from tsmigrate.advise.plan.read import read
+from tsmigrate.advise.plan.write import written
 from tsmigrate.capability import Edition
 
 if TYPE_CHECKING:
@@ -16,6 +21,12 @@ TABLE = "read\"ing's {of} ééééééééééééééééééééééé"
 def test_odd_names_and_all_kinds_of_unique_keys_go_up_and_come_back(site: Site, edition: Edition) -> None:
     site.begin((HERE / "odd.sql").read_text(), (HERE / "odd_rows.sql").read_text())
     site.desk.run("ANALYZE")
+    evidence = site.desk.evidence()
+    plan = OneTable(TABLE, "the: Time", interval="1 day").plan(evidence)
+    asked = {oid: "the: Time" for oid, each in evidence.tables.items() if each.relation.name == TABLE}
+    file = site.folder / "plan.toml"
+    file.write_text(written(plan, advise_as_asked(evidence, asked), "a database"))
+    assert replace(read(file), source=plan.source) == plan
     site.generate(TABLE, "--time", "the: Time", "--interval", "1 day", "--no-columnstore")
     texts = "\n".join(each.read_text() for each in site.written())
     assert "from tsmigrate.sql import raw" in texts

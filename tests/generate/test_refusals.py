@@ -10,12 +10,18 @@ import alembic
 import pytest
 
 from advise_support import EVENTS, FILL
-from alembic_project import BY_ARGUMENT, GOOD_ENV
-from generate.conftest import INI
+from alembic_project import BY_ARGUMENT, GOOD_ENV, Project
+from generate.conftest import INI, Site
+from support import Run, Take
+from tsmigrate.advise.generate.files import Made, put_in_place
 from tsmigrate.capability import Edition
+from tsmigrate.errors import BlockedError
+from tsmigrate.sandbox import Sandbox
+from tsmigrate.sandbox.engines import Engine
+from tsmigrate.url import DatabaseUrl, parse
 
 if TYPE_CHECKING:
-    from generate.conftest import Site
+    from collections.abc import Callable
 
 GENERATE = ("generate", "events", "--time", "created_at")
 
@@ -167,3 +173,64 @@ def test_an_empty_database_and_a_table_without_statistics(plain_site: Site) -> N
     assert told["summary"]["revisions"][0]["title"] == "The extension timescaledb"
     assert any('"7 days"' in each.read_text() for each in site.written())
     site.goes_up_and_comes_back(lambda: None)
+
+
+CHILD = """
+CREATE TABLE detail (id bigint PRIMARY KEY, event_id bigint NOT NULL);
+"""
+ORPHANS = """
+version = 1
+[[table]]
+schema = "public"
+name = "detail"
+column = "created_at"
+copied_from = { schema = "public", table = "events", column = "created_at", references = { event_id = "id" } }
+interval = "1 day"
+primary_key = ["id", "created_at"]
+"""
+
+
+def test_what_fails_in_the_rehearsal_is_not_written(site: Site) -> None:
+    site.begin(EVENTS + CHILD, FILL + "INSERT INTO detail VALUES (1, 7), (2, -1)")
+    site.desk.run("ANALYZE")
+    (site.folder / "plan.toml").write_text(ORPHANS)
+    told = site.generate("--plan", "plan.toml", rehearse=True, code=1)
+    assert "1 rows of" in str(told["findings"])
+    assert "have no parent" in str(told["findings"])
+    assert told["summary"]["written"] is False
+    assert not site.written()
+    assert not list((site.folder / "migrations").glob(".tsmigrate-*"))
+
+
+def test_a_server_without_timescaledb_is_told_of(
+    project: Project, bare_cluster: Callable[[Engine], Sandbox], plain_engine: Engine, tsmigrate: Run, take: Take
+) -> None:
+    """Nothing can be rehearsed or run there, and still everything else that stands in the way is told as well."""
+    started = bare_cluster(plain_engine)
+    site = Site(
+        project,
+        DatabaseUrl(parse(started.url, "the test").set(database="postgres"), source="the test"),
+        tsmigrate,
+        take,
+    )
+    site.begin(EVENTS)
+    found = blockers(site.generate("events", "--time", "created_at", "--method", "attach", code=3))
+    assert "TimescaleDB is not installed on this server" in found["timescaledb"]["seen"]
+    assert "tsmigrate sandbox up" in found["timescaledb"]["mend"]
+    assert not site.written()
+
+
+def test_files_go_to_their_places_all_or_none_and_over_nothing(tmp_path: Path) -> None:
+    files = []
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text(f"new {name}")
+        files.append(Made(name, name, tmp_path / name, tmp_path / "versions" / name, tmp_path))
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "versions" / "two.py").write_text("mine")
+    with pytest.raises(BlockedError, match=r"two\.py is there already, and nothing is overwritten"):
+        put_in_place(files)
+    assert [each.name for each in (tmp_path / "versions").iterdir()] == ["two.py"]
+    assert (tmp_path / "versions" / "two.py").read_text() == "mine"
+    (tmp_path / "versions" / "two.py").unlink()
+    put_in_place(files)
+    assert (tmp_path / "versions" / "one.py").read_text() == "new one.py"

@@ -59,7 +59,7 @@ def test_a_ledger_is_partitioned_by_the_milliseconds_it_counts(site: Site, editi
     assert (table["column"], table["unit"], table["interval"]) == ("booked_at_ms", "milliseconds", month)
     assert table["columnstore"]["after"] == 7 * 86_400_000
 
-    site.generate("--plan", "plan.toml", rehearse=True)
+    site.generate("--plan", "plan.toml")
 
     def look() -> None:
         assert site.hypertables() == {"transactions": ("booked_at_ms", str(month))}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -232,7 +231,7 @@ def put_in_place(files: Sequence[Made]) -> None:
 def _new(source: Path, target: Path) -> None:
     try:
         with target.open("xb") as file:
-            shutil.copyfileobj(source.open("rb"), file)
+            file.write(source.read_bytes())
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError as error:
