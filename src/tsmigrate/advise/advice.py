@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tsmigrate.advise.evidence import Evidence, ForeignKey, Table
-from tsmigrate.advise.judge import caches, columnstore, indexes, interval, keys, method, relatives
+from tsmigrate.advise.judge import caches, columnstore, drift, indexes, interval, keys, method, relatives
 from tsmigrate.advise.judge.caches import Cache
 from tsmigrate.advise.judge.columnstore import Columnstore
 from tsmigrate.advise.judge.growth import Growth, growth
@@ -47,6 +47,7 @@ class Advice:
     growth: Growth | None
     verdict: Verdict
     plan: Plan | None = None
+    drift: tuple[Reason, ...] = ()  # of a hypertable, from what would be advised for it now
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,14 @@ def _planned(judged: Mapping[int, _Judged], evidence: Evidence, memory: int | No
     converted = {oid: each for oid, each in judged.items() if each.verdict.choice is Choice.CONVERT}
     chosen = interval.interval([each.growth for each in converted.values()], evidence, memory)
     return [
-        Advice(each.table, each.columns, each.growth, each.verdict, _plan(each, chosen, evidence, converted))
+        Advice(
+            each.table,
+            each.columns,
+            each.growth,
+            each.verdict,
+            _plan(each, chosen, evidence, converted),
+            drift.drift(each.table, each.columns, evidence, memory),
+        )
         for each in judged.values()
     ]
 

@@ -165,6 +165,9 @@ class Hypertable:
     interval: str
     chunks: int
     newest_index_bytes: int  # of its two newest chunks
+    seconds: float | None  # of its interval; None: it is of whole numbers
+    newest_seconds: float | None  # that its two newest chunks span, on average: the interval may have been changed
+    columnstore: bool
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ def _gathered(connection: Connection, server: capability.Server, progress: Calla
             connection,
             "columns",
             tables=listed,
+            hypertables=_oids(row.oid for row in hypertables),
             time_types=f"ARRAY[{', '.join(map(literal, TIME_TYPES))}]::name[]",
             whole_numbers=f"ARRAY[{', '.join(map(literal, WHOLE_NUMBERS))}]::name[]",
             time_names=literal(_TIME_NAMES),
@@ -107,7 +108,15 @@ def _gathered(connection: Connection, server: capability.Server, progress: Calla
         tables=tables,
         foreign_keys=keys,
         hypertables={
-            row.oid: Hypertable(row.column_name, row.interval, row.chunks, row.newest_index_bytes)
+            row.oid: Hypertable(
+                column=row.column_name,
+                interval=row.interval,
+                chunks=row.chunks,
+                newest_index_bytes=row.newest_index_bytes,
+                seconds=row.seconds,
+                newest_seconds=row.newest_seconds,
+                columnstore=row.columnstore,
+            )
             for row in hypertables
         },
         uses=uses(statements, tables.values()),

@@ -82,6 +82,7 @@ def lint_queries(
     Reads source, runs nothing, needs no database. Exit code 0: nothing at or above --fail-on; 1: findings.
     """
     from tsmigrate.lint import settings
+    from tsmigrate.lint.choice import chosen_rules
     from tsmigrate.lint.report.report import Report
     from tsmigrate.lint.violation import Severity
 
@@ -93,7 +94,7 @@ def lint_queries(
         _show(known)
         raise typer.Exit
     judged_for = _target(target, chosen, server)
-    engine = _engine(known, judged_for, _rules(chosen, select or (), ignore or ()))
+    engine = _engine(known, judged_for, chosen_rules(chosen, select or (), ignore or ()))
     report = Report(_judged(engine, found, start, chosen=chosen, diff_base=diff_base, jobs=jobs))
     if diff or fix:
         _fix(report.judged, write=fix)
@@ -207,20 +208,3 @@ def _show(known: Known) -> None:
     for name, one in described(known):
         further = f", {', '.join(one.dimensions)}" if one.dimensions else ""
         print(f"{name}  {one.column} {one.type}{further}  from {one.source}")
-
-
-def _rules(chosen: LintSettings, select: Sequence[str], ignore: Sequence[str]) -> Rules:
-    """The rules that apply: what the command line says goes before the settings."""
-    from tsmigrate.errors import UsageError
-    from tsmigrate.lint.engine import Rules
-    from tsmigrate.lint.rules.rule import rules
-
-    codes = [rule.code for rule in rules()]
-    wanted = [one for part in (select or chosen.select) for one in part.split(",")]
-    unwanted = [one for part in (*ignore, *chosen.ignore) for one in part.split(",")]
-    for one in (*wanted, *unwanted, *chosen.severity):
-        if not any(code.startswith(one) for code in codes):
-            raise UsageError(f"no rule {one}", mend="tsmigrate explain-rule shows what there is: " + ", ".join(codes))
-    kept = {code for code in codes if not wanted or any(code.startswith(one) for one in wanted)}
-    kept -= {code for code in kept if any(code.startswith(one) for one in unwanted)}
-    return Rules(chosen.severity, frozenset(codes) - kept, chosen.options)

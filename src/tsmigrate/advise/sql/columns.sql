@@ -23,7 +23,7 @@ JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
-                    AND s.inherited = (c.relkind = 'p')
+                    AND s.inherited = (c.relkind = 'p' OR c.oid = ANY ({{hypertables}}))
 CROSS JOIN LATERAL (
   SELECT CASE WHEN t.typname = ANY ({{whole_numbers}}) AND t.typnamespace = 'pg_catalog'::regnamespace
                    AND a.attname ~* {{time_names}} THEN

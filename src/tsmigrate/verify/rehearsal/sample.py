@@ -57,14 +57,14 @@ class Sample:
         if half:
             name = identifier(table.newest or "")
             newest = f"FROM {table.named} WHERE t.{name} IS NOT NULL ORDER BY t.{name} DESC LIMIT {half}"
-            self._add(table, newest)
-        self._add(table, f"FROM {table.named} {_somewhere(table, rows - half)} LIMIT {rows - half}")
+            self.add(table, newest)
+        self.add(table, f"FROM {table.named} {_somewhere(table, rows - half)} LIMIT {rows - half}")
         left = rows - self.of(table).rows
         if left > 0:  # the blocks were empty, or the newest again
-            self._add(table, f"FROM {table.named} LIMIT {rows}", most=left)
+            self.add(table, f"FROM {table.named} LIMIT {rows}", most=left)
 
     def whole(self, table: Table, most: int) -> None:
-        self._add(table, f"FROM {table.named} LIMIT {most}")
+        self.add(table, f"FROM {table.named} LIMIT {most}")
 
     def keyed(self, table: Table, found_by: Sequence[str], types: Sequence[str], keys: Sequence[Sequence[str]]) -> int:
         """The rows with these keys, which a unique index finds. `found_by`: columns, each with its operator."""
@@ -74,12 +74,13 @@ class Sample:
             f"{column} k.{name}::{type_}" for column, name, type_ in zip(found_by, names, types, strict=True)
         )
         before = self.of(table).rows
-        self._add(table, f"FROM unnest({arrays}) AS k ({', '.join(names)}) JOIN {table.named} ON {same}")
+        self.add(table, f"FROM unnest({arrays}) AS k ({', '.join(names)}) JOIN {table.named} ON {same}")
         found = self.of(table).rows - before
         self.of(table).referred += found
         return found
 
-    def _add(self, table: Table, rest: str, most: int | None = None) -> None:
+    def add(self, table: Table, rest: str, most: int | None = None) -> None:
+        """The rows that `SELECT … <rest>` finds, without those that are here already."""
         taken = self.of(table)
         try:
             found = self.source.rows(table.read, rest)
