@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,9 @@ def test_a_ledger_is_partitioned_by_the_milliseconds_it_counts(site: Site, editi
     assert table["columnstore"]["after"] == 7 * 86_400_000
 
     site.generate("--plan", "plan.toml")
+    if edition is Edition.COMMUNITY:
+        probed = json.loads(site.run("analyze", "--probe", "--table", "transactions", "--format", "json").stdout)
+        assert probed["summary"]["tables"][0]["saving"]["rows"] == 5000
 
     def look() -> None:
         assert site.hypertables() == {"transactions": ("booked_at_ms", str(month))}

@@ -14,10 +14,14 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import connect
 from tsmigrate.advise.advice import Advice
+from tsmigrate.advise.evidence import TICKS, Column
+from tsmigrate.advise.judge.columnstore import Columnstore
+from tsmigrate.advise.judge.words import DAY
 from tsmigrate.advise.names import shown
 from tsmigrate.capability import Edition
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.sandbox import engines
+from tsmigrate.schema import layout
 from tsmigrate.sql import identifier, literal, qualified, raw
 from tsmigrate.url import DatabaseUrl, without_passwords
 from tsmigrate.verify import scratch
@@ -31,6 +35,7 @@ FEW = 1_000  # below which nothing can be said
 _BEGIN = 75  # percent of the blocks that lie before the sample, where no index finds it
 _IN_ORDER = 0.9  # correlation of time with the order on disk
 _SCHEMA = "tsmigrate_probe"
+_INT4 = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,8 @@ def _compressed(target: Connection, advice: Advice) -> int:
     plan = advice.plan
     assert plan is not None  # noqa: S101 - as above
     original, probe = str(advice.table.relation), qualified("probe", _SCHEMA)
-    for statement in _statements(original, probe, plan.column, plan.columnstore.segmentby, plan.columnstore.orderby):
+    width = _wide(advice.table.column(plan.column))
+    for statement in _statements(original, probe, plan.column, width, plan.columnstore):
         target.execute(raw(statement))
     size = f"SELECT after_compression_total_bytes FROM hypertable_compression_stats({literal(probe)})"
     found = target.execute(raw(size)).scalar_one_or_none()
@@ -170,17 +176,20 @@ def _compressed(target: Connection, advice: Advice) -> int:
     return int(found)
 
 
-def _statements(
-    original: str, probe: str, column: str, segmentby: Sequence[str], orderby: Sequence[str]
-) -> Iterator[str]:
+def _wide(column: Column | None) -> str:
+    """So wide that all rows are in a chunk or two."""
+    if column is None or not column.unit:
+        return "INTERVAL '100 years'"
+    a_century = 36_525 * DAY * TICKS[column.unit]
+    return f"{min(a_century, _INT4) if column.type == 'int4' else a_century}::bigint"
+
+
+def _statements(original: str, probe: str, column: str, width: str, store: Columnstore) -> Iterator[str]:
     yield f"CREATE TABLE {probe} (LIKE {original})"
-    # So wide that all rows are in a chunk or two.
-    yield f"SELECT create_hypertable({literal(probe)}, by_range({literal(column)}, INTERVAL '100 years'))"
+    yield f"SELECT create_hypertable({literal(probe)}, by_range({literal(column)}, {width}))"
     yield f"INSERT INTO {probe} SELECT * FROM {original}"
-    segments = ", ".join(map(identifier, segmentby))
-    order = ", ".join(
-        f"{identifier(name.removesuffix(' DESC'))}{' DESC' if name.endswith(' DESC') else ''}" for name in orderby
-    )
+    segments = ", ".join(map(identifier, store.segmentby))
+    order = ", ".join(map(str, layout.parse("the probe", store.segmentby, store.orderby)))
     settings = f"timescaledb.compress, timescaledb.compress_orderby = {literal(order)}"
     if segments:
         settings += f", timescaledb.compress_segmentby = {literal(segments)}"
