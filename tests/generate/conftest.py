@@ -122,7 +122,8 @@ class Site:
         self.upgrade()
         look()
         self.downgrade(begin)
-        assert difference(schema, self.take(self.database)) == ""
+        lost = difference(schema, self.take(self.database))
+        assert lost == "", lost
         assert self.contents() == before
 
 

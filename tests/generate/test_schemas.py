@@ -76,3 +76,30 @@ def test_a_ledger_is_partitioned_by_the_milliseconds_it_counts(site: Site, editi
         assert jobs == ([(str(7 * 86_400_000),)] if edition is Edition.COMMUNITY else [])
 
     site.goes_up_and_comes_back(look)
+
+
+PARTED = """
+CREATE TABLE parted (id bigint, at timestamptz NOT NULL, device int, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE INDEX parted_device ON parted (device);
+CREATE INDEX parted_device_at ON parted (device, at);
+CREATE TABLE parted_rest PARTITION OF parted DEFAULT;
+CREATE VIEW late AS SELECT * FROM parted WHERE at > '2026-01-01';
+CREATE EXTENSION postgres_fdw; CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw;
+CREATE FOREIGN TABLE far (at timestamptz) SERVER other;
+"""
+
+
+def test_a_partitioned_table_is_taken_and_a_foreign_one_is_not(site: Site) -> None:
+    site.begin(
+        PARTED, "INSERT INTO parted SELECT n, now() - n * interval '1 hour', n % 5 FROM generate_series(1, 300) n"
+    )
+    told = site.generate("far", "--time", "at", code=3)
+    assert "foreign table" in str(told["findings"])
+    plan = (
+        'version = 1\n[[table]]\nschema = "public"\nname = "parted"\ncolumn = "at"\ninterval = "7 days"\n'
+        'drop_indexes = ["parted_device"]\n'
+    )
+    (site.folder / "plan.toml").write_text(plan)
+    assert "would not come back" in str(site.generate("--plan", "plan.toml", code=3)["findings"])
+    site.generate("parted", "--time", "at", "--interval", "7 days", "--no-columnstore")
+    site.goes_up_and_comes_back(lambda: None)

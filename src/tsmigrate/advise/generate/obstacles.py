@@ -171,6 +171,13 @@ def _edition(situation: Situation) -> Iterator[Finding]:
 def _keys(situation: Situation, planned: TablePlan) -> Iterator[Finding]:
     table = situation.table(planned)
     name = shown(planned.relation)
+    if table.kind == "p" and (planned.primary_key or planned.unique or planned.drop_indexes):
+        yield Finding(
+            "keys",
+            Severity.BLOCKER,
+            f"{name} is partitioned, and its keys and indexes would not come back with those of its partitions",
+            mend="change them in a revision of your own, and take primary_key, unique and drop_indexes out of the plan",
+        )
     for index in unique_without(table, planned.column):
         covered = planned.primary_key if index.primary else index.name in (planned.unique or {})
         if not covered:

@@ -46,7 +46,8 @@ def _table(table: Table, plan: advice.Plan, evidence: Evidence) -> TablePlan:
         unit=unit,
         primary_key=_primary_key(table, plan.column),
         unique={index.name: UniqueFate.WIDEN for index in unique_without(table, plan.column) if not index.primary},
-        drop_indexes=tuple(each.name for each in plan.redundant),
+        # The operation does not give back an index with its parts on partitions.
+        drop_indexes=tuple(each.name for each in plan.redundant) if table.kind == "r" else (),
         columnstore=_columnstore(plan, unit),
     )
 

@@ -11,7 +11,7 @@ from tsmigrate.advise.judge.reason import Reason
 from tsmigrate.advise.judge.relatives import Fate as Judged
 from tsmigrate.advise.judge.verdict import Choice
 from tsmigrate.advise.judge.words import DAY
-from tsmigrate.advise.names import shown
+from tsmigrate.advise.names import shown, shown_name
 from tsmigrate.advise.plan import toml
 from tsmigrate.advise.plan.plan import ForeignKeyPlan, Method, Plan, TablePlan
 from tsmigrate.advise.report.sections import facts
@@ -165,17 +165,18 @@ def _aggregate(cache: Cache, advice: Advice) -> Iterator[str]:
     """Only a question: no statistics say that the totals are those of a continuous aggregate."""
     table, plan = advice.table.relation, advice.plan
     assert plan is not None  # noqa: S101 - it has caches
+    a_tick = TICKS.get(plan.interval.unit, 0)
+    day = str(DAY * a_tick) if a_tick else "'1 day'"
+    query = f"SELECT time_bucket({day}, {shown_name(plan.column)}) AS day, count(*) FROM {shown(table)} GROUP BY 1"
+    start, end = (3 * DAY * a_tick, 3600 * a_tick) if a_tick else ("3 days", "1 hour")
     yield from toml.comment(f"{shown(cache.relation)}: {cache.text}. If so:")
     yield from toml.commented_out(
         [
             "[[aggregate]]",
             toml.line("schema", cache.relation.schema),
-            toml.line("name", f"{cache.relation.name}_by_day"[:63]),
-            toml.line(
-                "query",
-                f"SELECT time_bucket('1 day', {plan.column}) AS day, count(*) FROM {shown(table)} GROUP BY 1",
-            ),
-            toml.line("refresh", {"start": "3 days", "end": "1 hour", "every": "15 minutes"}),
+            toml.line("name", "totals_by_day"),
+            toml.line("query", query),
+            toml.line("refresh", {"start": start, "end": end, "every": "15 minutes"}),
         ]
     )
 
