@@ -33,6 +33,8 @@ from tsmigrate.sandbox.engines import Engine, Origin
 from tsmigrate.url import DatabaseUrl
 
 TEST_URL = "TSMIGRATE_TEST_URL"
+IN_MEMORY = "/dev/shm"
+ROOM_IN_MEMORY = 6 * 1024**3
 NO_EDITION = "no server of this edition"
 _exercised: dict[str, str] = {}
 
@@ -48,13 +50,25 @@ def own_state() -> Iterator[Path]:
     """Sandboxes of the tests live apart from the user's, and no database of theirs is ever touched."""
     for variable in ("TSMIGRATE_URL", "DATABASE_URL", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"):
         os.environ.pop(variable, None)
-    folder = Path(tempfile.mkdtemp(prefix="tsm", dir="/tmp"))
-    folder.chmod(0o755)  # as root, the server's account has to pass
+    folder = _folder_for_servers()
     os.environ[places.STATE_DIR] = str(folder)
     yield folder
     for found in sandbox.every():
         sandbox.down(found.sandbox.name)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_for_servers() -> Path:
+    """Short, because a socket's path has to be, and open to every account: as root, the server's has to pass.
+
+    In memory where there is plenty: a run makes some thousand databases, and most of their cost is files.
+    """
+    parent = "/tmp"
+    if os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM_IN_MEMORY:
+        parent = IN_MEMORY
+    folder = Path(tempfile.mkdtemp(prefix="tsm", dir=parent))
+    folder.chmod(0o755)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -201,9 +215,8 @@ def tsmigrate(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where a test's own sandboxes live. Short, because a socket's path has to be, and open to every account."""
-    folder = Path(tempfile.mkdtemp(prefix="tsm", dir="/tmp"))
-    folder.chmod(0o755)
+    """Where a test's own sandboxes live."""
+    folder = _folder_for_servers()
     monkeypatch.setenv(places.STATE_DIR, str(folder / "state"))
     yield folder / "state"
     for found in sandbox.every():

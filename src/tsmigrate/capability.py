@@ -214,14 +214,16 @@ def described(server: Server) -> str:
     return f"{postgres}, TimescaleDB {timescale.installed}{edition}{preload}"
 
 
-_FACTS = """
+# The loader defines this setting when it is preloaded; the others appear with the extension itself.
+# current_setting() would also answer for a line in postgresql.conf that no library stands behind.
+PRELOADED = "EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.max_background_workers')"
+_FACTS = f"""
 SELECT current_database() AS database,
        current_setting('server_version_num')::int AS postgres,
        pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean AS read_only,
        (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb') AS available,
        (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS installed,
-       -- The loader defines this setting when it is preloaded; the others appear with the extension itself.
-       EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.max_background_workers') AS preloaded,
+       {PRELOADED} AS preloaded,
        COALESCE((SELECT v.trusted FROM pg_available_extension_versions v
                  JOIN pg_available_extensions e ON e.name = v.name AND e.default_version = v.version
                  WHERE v.name = 'timescaledb'), false) AS trusted,

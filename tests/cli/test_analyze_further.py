@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,17 @@ MIXED = """
     FROM generate_series(1, 5000) n
 """
 
+NASTY = '"a ""b"" %s :x"'
+ODD = (
+    "CREATE TYPE mood AS ENUM ('so so', 'it''s')",
+    f"""CREATE TABLE {NASTY} ("the Time" timestamp NOT NULL DEFAULT now(), "ID <i>" int, how mood, tags text[],
+        more jsonb, twice int GENERATED ALWAYS AS ("ID <i>" * 2) STORED, PRIMARY KEY ("ID <i>", "the Time"))""",
+    f'CREATE INDEX ON {NASTY} ("the Time")',
+    f"""INSERT INTO {NASTY}
+        SELECT now()::timestamp - n * interval '1 hour', n, 'it''s', ARRAY['a,b', NULL], jsonb_build_object('a', n % 3)
+        FROM generate_series(1, 5000) n""",
+)
+
 
 @pytest.fixture
 def desk(database: DatabaseUrl) -> Desk:
@@ -44,8 +56,15 @@ def desk(database: DatabaseUrl) -> Desk:
 
 
 def test_queries_that_must_change_are_listed_by_table(tsmigrate: Run, desk: Desk, tmp_path: Path) -> None:
-    (tmp_path / "src").mkdir()
+    versions = tmp_path / "src" / "migrations" / "versions"
+    versions.mkdir(parents=True)
     (tmp_path / "src" / "app.py").write_text(PROGRAM)
+    (tmp_path / "src" / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/migrations\n")
+    # It ran before there was a hypertable, and is not told.
+    (versions / "a1.py").write_text(
+        'revision = "a1"\ndown_revision = None\n\n\ndef upgrade():\n'
+        '    op.execute("UPDATE events SET value = 0 WHERE id = 3")\n'
+    )
     arguments = ("analyze", "--source", "src", "--url", desk.database.full)
     done = tsmigrate(*arguments)
     assert done.returncode == 1, done.stderr
@@ -60,7 +79,7 @@ def test_queries_that_must_change_are_listed_by_table(tsmigrate: Run, desk: Desk
     assert query["mend"]
     assert of["devices"]["queries"] == []
     [general] = [each for each in document["findings"] if each["check"] == "queries"]
-    assert general["seen"] == "1 place must change before the switch, of 2 statements in 1 file of src"
+    assert general["seen"] == "1 place must change before the switch, of 3 statements in 2 files of src"
     page = tsmigrate(*arguments, "--format", "html").stdout
     assert "TSQ102: src/app.py:3 " in page.replace("</b> ", "")
 
@@ -74,11 +93,22 @@ def test_a_program_whose_queries_carry_the_time_is_told_so(tsmigrate: Run, desk:
 
 
 def test_a_sample_of_neighbouring_rows_is_compressed(tsmigrate: Run, desk: Desk) -> None:
-    arguments = ("analyze", "--probe", "--table", "events", "--url", desk.database.full)
-    done = tsmigrate(*arguments, "--format", "json")
+    """Of two tables, one with odd names and types; the source is read by a role that may write nothing."""
+    desk.run(*ODD)
+    desk.large(NASTY)
+    reader = f"reader_{os.getpid()}"
+    desk.run(f"CREATE ROLE {reader}", f"GRANT pg_read_all_data TO {reader}")
+    try:
+        url = desk.database.url.update_query_dict({"options": f"-c role={reader}"})
+        done = tsmigrate("analyze", "--probe", "--url", DatabaseUrl(url, "the test").full, "--format", "json")
+    finally:
+        desk.run(f"DROP OWNED BY {reader}", f"DROP ROLE {reader}")
     assert done.returncode == 1, done.stderr
-    [table] = json.loads(done.stdout)["summary"]["tables"]
-    saving = table["saving"]
+    of = {table["table"]: table for table in json.loads(done.stdout)["summary"]["tables"]}
+    odd = of['a "b" %s :x']["saving"]
+    assert (odd["rows"], odd["found_by"]) == (5000, "by the Time")
+    assert odd["plain"] > odd["compressed"] > 0
+    saving = of["events"]["saving"]
     assert saving["rows"] == 5000
     assert saving["found_by"] == "by created_at"
     assert saving["plain"] > saving["compressed"] > 0

@@ -53,6 +53,7 @@ def pytest_in(project: Project, tests: str, *more: str) -> str:
         "--rootdir",
         project.folder,
         "test_it.py",
+        *more,
     ]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=project.folder)
     return done.stdout

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from alembic_project import Project
 from clones import Clones
@@ -64,8 +65,8 @@ def run(database: DatabaseUrl, *scripts: str) -> None:
 @pytest.fixture
 def tried(project: Project, edition: Edition) -> Try:
     def test(source: DatabaseUrl, **options: object) -> Report:
-        given = {"rows": 50, "crash": Crash.NONE, "edition": edition, **options}
-        return rehearse(Wanted(source=source, ini=project.ini, **given))  # type: ignore[arg-type]
+        given = {"ini": project.ini, "rows": 50, "crash": Crash.NONE, "edition": edition, **options}
+        return rehearse(Wanted(source=source, **given))  # type: ignore[arg-type]
 
     return test
 
@@ -121,6 +122,26 @@ def test_rows_are_the_sources_byte_for_byte_and_every_foreign_key_holds(
     assert Snapshot.take(copy, pg_dump) == Snapshot.take(nasty, pg_dump)
 
 
+def test_a_sample_of_large_rows_is_smaller_and_the_transaction_goes_on(
+    plain_database: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(
+        plain_database,
+        "CREATE TABLE t (a int PRIMARY KEY, b text)",
+        "INSERT INTO t SELECT n, repeat('x', 100000) FROM generate_series(1, 200) n",
+    )
+    monkeypatch.setattr(source, "MOST_BYTES", 1_000_000)
+    with source.opened(plain_database) as opened:
+        assert len(opened.rows(["t.a", "t.b"], "FROM public.t AS t ORDER BY t.a", 64)) == 8
+        with pytest.raises(source.TooLargeError, match="larger than"):
+            opened.rows(["t.a", "t.b"], "FROM public.t AS t")
+        with pytest.raises(source.UnreadableError, match="does not exist"):
+            opened.rows(["t.nothing"], "FROM public.t AS t", 1)
+        assert len(opened.rows(["t.a"], "FROM public.t AS t")) == 200
+        with pytest.raises(DBAPIError, match="read-only"):
+            opened.connection.execute(raw("CREATE TABLE public.no (a int)"))
+
+
 def texts(database: DatabaseUrl) -> dict[str, set[str]]:
     """Each table's rows as text."""
     with connect.connection(database) as connection:
@@ -174,18 +195,22 @@ def test_without_rows_or_revisions_it_says_so_and_wrong_use_is_refused(
     assert "nothing to rehearse" in seen(report)
     with pytest.raises(UsageError, match="-1 rows"):
         tried(plain_database, rows=-1)
+    with pytest.raises(UsageError, match=r"nothing\.ini does not exist"):
+        tried(plain_database, ini=Path("nothing.ini"))
     with pytest.raises(UsageError, match="no folder of revisions"):
         tried(plain_database, extra_versions=project.folder / "nowhere")
 
 
 def test_a_source_with_hypertables_is_made_by_its_revisions(
-    project: Project, database: DatabaseUrl, tried: Try
+    project: Project, database: DatabaseUrl, tried: Try, edition: Edition
 ) -> None:
     make = "CREATE TABLE t (at timestamptz NOT NULL, a int);\nSELECT create_hypertable('t', 'at')"
     project.revision("a1", f"CREATE EXTENSION IF NOT EXISTS timescaledb;\n{make}")
     project.revision("b2", "ALTER TABLE t ADD b int", "ALTER TABLE t DROP b", after="a1")
     fill = "INSERT INTO t SELECT '2026-01-01'::timestamptz + n * interval '1 hour', n FROM generate_series(1, 2000) n"
     run(database, make, VERSION, fill)
+    if edition is Edition.COMMUNITY:
+        run(database, "ALTER TABLE t SET (timescaledb.compress)", "SELECT compress_chunk(c) FROM show_chunks('t') c")
     report = tried(database)
     assert report.differences == (), seen(report)
     assert "its schema was made by the project's revisions, not copied" in seen(report)

@@ -14,9 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import connect
 from tsmigrate.advise.advice import Advice
-from tsmigrate.advise.evidence import TICKS, Column
 from tsmigrate.advise.judge.columnstore import Columnstore
-from tsmigrate.advise.judge.words import DAY
 from tsmigrate.advise.names import shown
 from tsmigrate.capability import Edition
 from tsmigrate.finding import Finding, Severity
@@ -25,7 +23,7 @@ from tsmigrate.schema import layout
 from tsmigrate.sql import identifier, literal, qualified, raw
 from tsmigrate.url import DatabaseUrl, without_passwords
 from tsmigrate.verify import scratch
-from tsmigrate.verify.rehearsal import places, schema_copy, source, tables
+from tsmigrate.verify.rehearsal import engine, schema_copy, source, tables
 from tsmigrate.verify.rehearsal.sample import Sample, prepare
 from tsmigrate.verify.rehearsal.source import MOST_BYTES, Source
 from tsmigrate.verify.rehearsal.tables import Table
@@ -35,7 +33,7 @@ FEW = 1_000  # below which nothing can be said
 _BEGIN = 75  # percent of the blocks that lie before the sample, where no index finds it
 _IN_ORDER = 0.9  # correlation of time with the order on disk
 _SCHEMA = "tsmigrate_probe"
-_INT4 = 2**31 - 1
+_WIDE = {"int2": "16384", "int4": "1073741824", "int8": "4611686018427387904"}
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,11 @@ def savings(database: DatabaseUrl, advices: Sequence[Advice], progress: Callable
     wanted = [advice for advice in advices if advice.plan and not advice.plan.columnstore.refused]
     if not wanted:
         return Savings({}, {}, ())
-    if not any(engine.edition is Edition.COMMUNITY for engine in engines.found()):
+    if not any(each.edition is Edition.COMMUNITY for each in engines.found()):
         return Savings({}, {}, (_no_engine(),))
     with source.opened(database) as opened:
-        engine = places.fitting(opened.server, Edition.COMMUNITY)
-        with scratch.in_sandbox(Edition.COMMUNITY, progress, kind="probe", pg_bin=engine) as made:
+        fitting = engine.fitting(opened.server, Edition.COMMUNITY)
+        with scratch.in_sandbox(Edition.COMMUNITY, progress, kind="probe", pg_bin=fitting) as made:
             schema_copy.copy(opened, made.database, progress)
             return _measured(opened, made.database, wanted, progress)
 
@@ -126,7 +124,7 @@ def _unknown(reason: str) -> Finding:
 def _of_table(opened: Source, target: Connection, advice: Advice, table: Table) -> Saving:
     rest, found_by = _neighbours(advice, table)
     sample = Sample(opened, target, {table.relation: table})
-    sample.add(table, rest)
+    sample.add(table, rest, _rows(advice))
     taken = sample.of(table)
     if taken.rows < FEW:
         raise _NotMeasuredError(taken.reason or f"only {taken.rows} rows were found, {found_by}")
@@ -141,15 +139,14 @@ def _neighbours(advice: Advice, table: Table) -> tuple[str, str]:
     column = advice.table.column(plan.column)
     if plan.comes_from or column is None:
         raise _NotMeasuredError(f"it has no column {plan.column} yet")
-    limit = _rows(advice)
     if any(index.columns[0] == plan.column and not index.condition for index in advice.table.indexes):
         name = f"t.{identifier(plan.column)}"
-        return f"FROM {table.named} WHERE {name} IS NOT NULL ORDER BY {name} DESC LIMIT {limit}", f"by {plan.column}"
+        return f"FROM {table.named} WHERE {name} IS NOT NULL ORDER BY {name} DESC", f"by {plan.column}"
     correlation = column.statistics.correlation if column.statistics else None
     if (correlation or 0) >= _IN_ORDER and advice.table.kind == "r":
         block = floor(table.pages * _BEGIN / 100)
         return (
-            f"FROM {table.named} WHERE t.ctid >= '({block},1)' LIMIT {limit}",
+            f"FROM {table.named} WHERE t.ctid >= '({block},1)'",
             "as they lie on disk, in order of time",
         )
     raise _NotMeasuredError(f"no index begins with {plan.column}, and the rows do not lie in its order")
@@ -166,8 +163,11 @@ def _compressed(target: Connection, advice: Advice) -> int:
     plan = advice.plan
     assert plan is not None  # noqa: S101 - as above
     original, probe = str(advice.table.relation), qualified("probe", _SCHEMA)
-    width = _wide(advice.table.column(plan.column))
-    for statement in _statements(original, probe, plan.column, width, plan.columnstore):
+    column = advice.table.column(plan.column)
+    # So wide that all rows are in a chunk or two.
+    width = _WIDE.get(column.base_type if column else "", "INTERVAL '100 years'")
+    by_range = f"by_range({literal(plan.column)}, {width})"
+    for statement in _statements(original, probe, by_range, plan.columnstore):
         target.execute(raw(statement))
     size = f"SELECT after_compression_total_bytes FROM hypertable_compression_stats({literal(probe)})"
     found = target.execute(raw(size)).scalar_one_or_none()
@@ -176,17 +176,9 @@ def _compressed(target: Connection, advice: Advice) -> int:
     return int(found)
 
 
-def _wide(column: Column | None) -> str:
-    """So wide that all rows are in a chunk or two."""
-    if column is None or not column.unit:
-        return "INTERVAL '100 years'"
-    a_century = 36_525 * DAY * TICKS[column.unit]
-    return f"{min(a_century, _INT4) if column.type == 'int4' else a_century}::bigint"
-
-
-def _statements(original: str, probe: str, column: str, width: str, store: Columnstore) -> Iterator[str]:
+def _statements(original: str, probe: str, by_range: str, store: Columnstore) -> Iterator[str]:
     yield f"CREATE TABLE {probe} (LIKE {original})"
-    yield f"SELECT create_hypertable({literal(probe)}, by_range({literal(column)}, {width}))"
+    yield f"SELECT create_hypertable({literal(probe)}, {by_range}, create_default_indexes => false)"
     yield f"INSERT INTO {probe} SELECT * FROM {original}"
     segments = ", ".join(map(identifier, store.segmentby))
     order = ", ".join(map(str, layout.parse("the probe", store.segmentby, store.orderby)))

@@ -17,10 +17,9 @@ def is_created(connection: Connection) -> bool:
 
 def answers(connection: Connection) -> bool:
     """Whether the extension is created, and answers: some of its views end the connection where it is not preloaded."""
-    timescale = capability.ask(connection).timescale
-    if timescale.installed is None:
+    if not is_created(connection):
         return False
-    if not timescale.preloaded:
+    if not connection.execute(raw(f"SELECT {capability.PRELOADED}")).scalar_one():
         raise BlockedError(
             "this database has the timescaledb extension, and the server does not preload it",
             mend="add timescaledb to shared_preload_libraries and restart the server",

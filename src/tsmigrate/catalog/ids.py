@@ -13,13 +13,13 @@ from tsmigrate.sql import raw
 
 # A continuous aggregate's rows are in a hypertable of its own, which goes by the aggregate's name here.
 # Hypertables without dimensions are the columnstore's, which no definition names.
+# The catalog's own tables: to plan TimescaleDB's views takes a new session longer than all the rest.
 _NAMES = """
-SELECT h.id, format('%I.%I', coalesce(c.view_schema, h.schema_name), coalesce(c.view_name, h.table_name)) AS name
+SELECT h.id, format('%I.%I', coalesce(c.user_view_schema, h.schema_name), coalesce(c.user_view_name, h.table_name))
+       AS name
 FROM _timescaledb_catalog.hypertable h
-LEFT JOIN timescaledb_information.continuous_aggregates c
-  ON (c.materialization_hypertable_schema, c.materialization_hypertable_name) = (h.schema_name, h.table_name)
-WHERE EXISTS (SELECT FROM timescaledb_information.dimensions d
-              WHERE (d.hypertable_schema, d.hypertable_name) = (h.schema_name, h.table_name))
+LEFT JOIN _timescaledb_catalog.continuous_agg c ON c.mat_hypertable_id = h.id
+WHERE EXISTS (SELECT FROM _timescaledb_catalog.dimension d WHERE d.hypertable_id = h.id)
 """
 
 _IN_DEFINITIONS = re.compile(

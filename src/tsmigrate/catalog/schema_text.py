@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from sqlalchemy import Connection
 
@@ -73,6 +74,7 @@ def _refuse_older(pg_dump: str, connection: Connection) -> None:
         )
 
 
+@cache
 def _version(pg_dump: str) -> Version:
     says = dump.run([pg_dump, "--version"])
     found = re.search(r"\(PostgreSQL\) (\d+\S*)", says)

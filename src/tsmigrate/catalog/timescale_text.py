@@ -16,6 +16,12 @@ from tsmigrate.catalog.ids import Ids
 from tsmigrate.catalog.session import fixed_settings
 from tsmigrate.sql import raw
 
+# Most plain databases have nothing to tell, and planning the views below takes longer than to see that.
+_ANY = """
+SELECT EXISTS (SELECT FROM _timescaledb_catalog.hypertable)
+       OR EXISTS (SELECT FROM _timescaledb_config.bgw_job WHERE id >= 1000)
+"""
+
 # What holds rows: a hypertable, or the one behind a continuous aggregate, under the name its user knows.
 _HOLDERS = """
 WITH holder AS (
@@ -104,7 +110,7 @@ _FACTS = (_AGGREGATES, _DIMENSIONS, _CHUNKS, _TABLESPACES, _COLUMNSTORE, _AGGREG
 
 def timescale_text(connection: Connection) -> str:
     """Hypertables, dimensions, columnstore settings, continuous aggregates and jobs. Empty where there are none."""
-    if not extension.answers(connection):
+    if not extension.answers(connection) or not connection.execute(raw(_ANY)).scalar_one():
         return ""
     facts: dict[str, list[str]] = defaultdict(list)
     with fixed_settings(connection):

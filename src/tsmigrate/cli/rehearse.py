@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tsmigrate.cli.options import AnyEdition, Format, Ini, OutputFormat, counted_word, database
-from tsmigrate.cli.rollback_test import CrashPoints
+from tsmigrate.cli.options import AnyEdition, CrashPoints, Format, Ini, OutputFormat, counted_word, database
 
 
 def register(app: typer.Typer) -> None:

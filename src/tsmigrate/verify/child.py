@@ -1,8 +1,7 @@
-"""The process in which the user's env.py and revisions run: one job from standard input, one outcome to a file.
+"""The process in which the user's env.py and revisions run: one job, one outcome.
 
-A process of its own, because env.py configures logging, imports the user's modules and may leave anything behind.
-
-    python -P -m tsmigrate.verify.child OUTCOME
+A process of its own for each, because env.py configures logging, imports the user's modules and may leave anything
+behind. `nursery` forks it, with what takes long to import and leaves nothing behind imported already.
 """
 
 from __future__ import annotations
@@ -20,16 +19,15 @@ from tsmigrate.errors import TsmigrateError
 from tsmigrate.url import DatabaseUrl, parse, without_passwords
 from tsmigrate.verify import env_run, history, jobs
 from tsmigrate.verify.guard import Guard, WrongDatabaseError
-from tsmigrate.verify.job import Ending, Job, Outcome, Task, job_from_text, outcome_to_text
+from tsmigrate.verify.job import Ending, Job, Outcome, Task
 from tsmigrate.verify.statements import Statements
 
 _LONGEST_MESSAGE = 1500
 
 
-def main() -> None:
-    job = job_from_text(sys.stdin.read())
+def attend(job: Job) -> Outcome:
     sys.path.append(str(Path.cwd()))
-    Path(sys.argv[1]).write_text(outcome_to_text(_guarded(job)))
+    return _guarded(job)
 
 
 def _guarded(job: Job) -> Outcome:
@@ -99,6 +97,3 @@ _TASKS: dict[Task, Callable[[Job, Guard, Statements], Outcome]] = {
     Task.TO_BASE: _migrate,
     Task.SEED: _seed,
 }
-
-if __name__ == "__main__":
-    main()

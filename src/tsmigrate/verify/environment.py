@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +12,16 @@ from sqlalchemy.exc import ArgumentError
 
 from tsmigrate import settings
 from tsmigrate.errors import BlockedError, UsageError
-from tsmigrate.url import ENVIRONMENT, PSYCOPG2, DatabaseUrl, without_passwords
-from tsmigrate.verify.job import Ending, Job, Outcome, Revision, Task, job_to_text, outcome_from_text
-
-_LAST_LINES = 12
+from tsmigrate.url import ENVIRONMENT, PSYCOPG2, DatabaseUrl
+from tsmigrate.verify.job import Ending, Job, Outcome, Revision, Task
+from tsmigrate.verify.processes import Processes
 
 
 @dataclass(frozen=True)
 class Environment:
     ini: Path | None
     scratch: DatabaseUrl
+    processes: Processes
     arguments: tuple[str, ...] = ()  # the user's own -x NAME=VALUE
     versions: Path | None = None  # further revisions, which are not in the project yet
 
@@ -73,23 +70,7 @@ class Environment:
         )
 
     def _run(self, job: Job) -> Outcome:
-        with tempfile.TemporaryDirectory(prefix="tsmigrate-") as folder:
-            answer = Path(folder) / "outcome"
-            # A session of its own: Ctrl-C reaches us alone, and we end the child (subprocess.run does).
-            done = subprocess.run(
-                [sys.executable, "-P", "-m", "tsmigrate.verify.child", str(answer)],
-                input=job_to_text(job),
-                capture_output=True,
-                text=True,
-                check=False,
-                env=self._variables(),
-                start_new_session=True,
-            )
-            outcome = (
-                outcome_from_text(answer.read_text())
-                if answer.exists()
-                else Outcome(Ending.FAILED, message=f"it ended without an answer: {_last_lines(done.stderr)}")
-            )
+        outcome = self.processes.run(job, self._variables())
         if outcome.ending is Ending.WRONG_DATABASE:
             raise _ignored(outcome.message)
         return outcome
@@ -124,10 +105,6 @@ class Environment:
             driver = PSYCOPG2
         wanted = driver if driver.partition("+")[0] in {"postgresql", "postgres"} else PSYCOPG2
         return self.scratch.url.set(drivername=wanted).render_as_string(hide_password=False)
-
-
-def _last_lines(text: str) -> str:
-    return without_passwords("\n".join(text.strip().splitlines()[-_LAST_LINES:])) or "no reason given"
 
 
 def _ignored(name: str) -> BlockedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -40,6 +41,16 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Order:
+    """A job, and where and how its process works."""
+
+    job: Job
+    variables: Mapping[str, str]  # the whole environment of the process
+    outcome: str  # the file to write it to
+    said: str  # the file for what the process prints
+
+
+@dataclass(frozen=True)
 class Revision:
     id: str
     needs: tuple[str, ...]  # revisions that must be applied before: its parents and what it depends on
@@ -62,13 +73,15 @@ class Outcome:
     revisions: tuple[Revision, ...] = ()
 
 
-def job_to_text(job: Job) -> str:
-    return json.dumps(asdict(job))
+def order_to_text(order: Order) -> str:
+    """One line."""
+    return json.dumps(asdict(order))
 
 
-def job_from_text(text: str) -> Job:
+def order_from_text(text: str) -> Order:
     fields = json.loads(text)
-    return Job(**{**fields, "task": Task(fields["task"]), "arguments": tuple(fields["arguments"])})
+    job = fields["job"]
+    return Order(**{**fields, "job": Job(**{**job, "task": Task(job["task"]), "arguments": tuple(job["arguments"])})})
 
 
 def outcome_to_text(outcome: Outcome) -> str:

@@ -16,6 +16,7 @@ from tsmigrate.verify import dump_program, scratch
 from tsmigrate.verify.crash_points import Crash
 from tsmigrate.verify.environment import Environment
 from tsmigrate.verify.observer import Observer
+from tsmigrate.verify.processes import Processes
 from tsmigrate.verify.scratch import Scratch
 from tsmigrate.verify.seed import Seed
 from tsmigrate.verify.stairway import Stairway
@@ -61,8 +62,9 @@ def run(wanted: Wanted, progress: Progress = lambda *_: None) -> Report:
     if wanted.rows is not None and wanted.rows < 0:
         raise UsageError(f"{wanted.rows} rows cannot be written", mend="give a number from 0 on")
     seed = Seed.of(wanted.seed) if wanted.seed else None
-    with _scratch(wanted, progress)() as made:
-        return _report(wanted, seed, made, progress)
+    with _scratch(wanted, progress)() as made, Processes() as processes:
+        environment = Environment(wanted.ini, made.database, processes, wanted.arguments)
+        return _report(wanted, seed, made, environment, progress)
 
 
 def _scratch(wanted: Wanted, progress: Progress) -> Callable[[], AbstractContextManager[Scratch]]:
@@ -74,8 +76,7 @@ def _scratch(wanted: Wanted, progress: Progress) -> Callable[[], AbstractContext
     return lambda: scratch.on_server(server)
 
 
-def _report(wanted: Wanted, seed: Seed | None, made: Scratch, progress: Progress) -> Report:
-    environment = Environment(wanted.ini, made.database, wanted.arguments)
+def _report(wanted: Wanted, seed: Seed | None, made: Scratch, environment: Environment, progress: Progress) -> Report:
     revisions = environment.revisions(wanted.first, wanted.last)
     look = environment.look()
     observer = Observer(

@@ -77,10 +77,11 @@ def partition_dependents() -> str:
                                pg_describe_object(d.classid, d.objid, d.objsubid), c.oid::regclass),
                'the partition''s rows will be the hypertable''s', format('Drop it, or let it read %s.', target)
         FROM pg_partition_tree(target) t JOIN pg_class c ON c.oid = t.relid
-        JOIN pg_depend d ON d.deptype = 'n'
-          AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
-               OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN
-                  (SELECT unnest(ARRAY[y.oid, y.typarray]) FROM pg_type y WHERE y.typrelid = c.oid))
+        CROSS JOIN LATERAL (
+          SELECT 'pg_class'::regclass, c.oid
+          UNION ALL SELECT 'pg_type'::regclass, unnest(ARRAY[y.oid, y.typarray]) FROM pg_type y WHERE y.oid = c.reltype
+        ) AS named (class, object)
+        JOIN pg_depend d ON (d.refclassid, d.refobjid, d.deptype) = (named.class, named.object, 'n')
         LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
         LEFT JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
         LEFT JOIN pg_attrdef a ON d.classid = 'pg_attrdef'::regclass AND a.oid = d.objid

@@ -20,14 +20,16 @@ WITH RECURSIVE doomed (class, object, depth) AS (
   FROM doomed d CROSS JOIN LATERAL (
     SELECT CASE WHEN w.oid IS NULL THEN p.classid ELSE 'pg_class'::regclass::oid END AS class,
            coalesce(w.ev_class, p.objid) AS object
-    FROM pg_depend p
+    FROM (
+      SELECT d.class, d.object
+      UNION ALL
+      SELECT 'pg_type'::regclass, unnest(ARRAY[t.oid, t.typarray])
+      FROM pg_class c JOIN pg_type t ON t.oid = c.reltype WHERE d.class = 'pg_class'::regclass AND c.oid = d.object
+    ) AS named (class, object)
+    JOIN pg_depend p ON (p.refclassid, p.refobjid) = (named.class, named.object) AND p.deptype = 'n'
     LEFT JOIN pg_rewrite w ON p.classid = 'pg_rewrite'::regclass AND w.oid = p.objid
     LEFT JOIN pg_class v ON v.oid = coalesce(w.ev_class, CASE WHEN p.classid = 'pg_class'::regclass THEN p.objid END)
-    WHERE (p.refclassid = d.class AND p.refobjid = d.object
-           OR d.class = 'pg_class'::regclass AND p.refclassid = 'pg_type'::regclass AND p.refobjid IN
-              (SELECT unnest(ARRAY[t.oid, t.typarray]) FROM pg_type t WHERE t.typrelid = d.object))
-      AND p.deptype = 'n'
-      AND (v.relkind IN ('v', 'm') OR p.classid = 'pg_proc'::regclass)
+    WHERE (v.relkind IN ('v', 'm') OR p.classid = 'pg_proc'::regclass)
       AND coalesce(w.ev_class, p.objid) <> d.object
   ) AS n
   WHERE d.depth < 100

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tsmigrate import connect
+from tsmigrate import connect, settings
 from tsmigrate.apt import Progress
 from tsmigrate.capability import Edition, described
 from tsmigrate.catalog.relation import Relation
@@ -19,7 +19,7 @@ from tsmigrate.verify.crash_points import Crash
 from tsmigrate.verify.environment import Environment
 from tsmigrate.verify.job import Ending, Outcome, Revision
 from tsmigrate.verify.observer import Observer
-from tsmigrate.verify.rehearsal import places, rows, schema_copy, source
+from tsmigrate.verify.rehearsal import engine, rows, schema_copy, source
 from tsmigrate.verify.rehearsal.source import Source
 from tsmigrate.verify.rollback import ROWS, ROWS_BESIDE_A_SEED, Report
 from tsmigrate.verify.scratch import Scratch
@@ -53,10 +53,11 @@ def rehearse(wanted: Wanted, progress: Progress = lambda *_: None) -> Report:
     if wanted.rows < 0:
         raise UsageError(f"{wanted.rows} rows cannot be read", mend="give a number from 0 on")
     if wanted.extra_versions and not wanted.extra_versions.is_dir():
-        raise UsageError(f"{wanted.extra_versions} is no folder of revisions")
+        raise UsageError(f"{wanted.extra_versions} is no folder of revisions", mend="name the folder that holds them")
+    settings.find(wanted.ini)  # refuses one that is not there, before anything is made
     with source.opened(wanted.source) as opened:
-        engine = places.fitting(opened.server, wanted.edition)
-        with scratch.in_sandbox(wanted.edition, progress, kind=KIND, pg_bin=engine, keep=wanted.keep) as made:
+        fitting = engine.fitting(opened.server, wanted.edition)
+        with scratch.in_sandbox(wanted.edition, progress, kind=KIND, pg_bin=fitting, keep=wanted.keep) as made:
             return _Rehearsal(wanted, opened, made, progress).run()
 
 

@@ -56,15 +56,12 @@ class Sample:
         half = ceil(rows / 2) if table.newest else 0
         if half:
             name = identifier(table.newest or "")
-            newest = f"FROM {table.named} WHERE t.{name} IS NOT NULL ORDER BY t.{name} DESC LIMIT {half}"
-            self.add(table, newest)
-        self.add(table, f"FROM {table.named} {_somewhere(table, rows - half)} LIMIT {rows - half}")
+            newest = f"FROM {table.named} WHERE t.{name} IS NOT NULL ORDER BY t.{name} DESC"
+            self.add(table, newest, half)
+        self.add(table, f"FROM {table.named} {_somewhere(table, rows - half)}", rows - half)
         left = rows - self.of(table).rows
         if left > 0:  # the blocks were empty, or the newest again
-            self.add(table, f"FROM {table.named} LIMIT {rows}", most=left)
-
-    def whole(self, table: Table, most: int) -> None:
-        self.add(table, f"FROM {table.named} LIMIT {most}")
+            self.add(table, f"FROM {table.named}", rows, most=left)
 
     def keyed(self, table: Table, found_by: Sequence[str], types: Sequence[str], keys: Sequence[Sequence[str]]) -> int:
         """The rows with these keys, which a unique index finds. `found_by`: columns, each with its operator."""
@@ -79,11 +76,11 @@ class Sample:
         self.of(table).referred += found
         return found
 
-    def add(self, table: Table, rest: str, most: int | None = None) -> None:
-        """The rows that `SELECT … <rest>` finds, without those that are here already."""
+    def add(self, table: Table, rest: str, limit: int | None = None, most: int | None = None) -> None:
+        """The rows that `SELECT … <rest>` finds; of those that are not here yet, `most`."""
         taken = self.of(table)
         try:
-            found = self.source.rows(table.read, rest)
+            found = self.source.rows(table.read, rest, limit, placed=not table.chunked)
         except UnreadableError as error:
             taken.reason = taken.reason or str(error)
             return

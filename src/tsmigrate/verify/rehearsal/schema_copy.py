@@ -58,7 +58,7 @@ def copy(source: Source, into: DatabaseUrl, progress: Progress) -> list[Finding]
     connection = source.connection
     unreadable = [qualified(row.name, row.schema) for row in connection.execute(raw(_UNREADABLE))]
     progress("reading the schema", None)
-    text = dump.of(source.database, dump_program.find(source.database, None), _arguments(unreadable))
+    text = dump.of(source.database, dump_program.find(source.database, None, otherwise=""), _arguments(unreadable))
     owners = roles.of(connection)
     settings = {row.name: row.value for row in connection.execute(raw(_SETTINGS)) if row.name not in _NOT_FOR_US}
     progress("making the schema in the sandbox", None)

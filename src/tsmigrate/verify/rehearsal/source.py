@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from tsmigrate.url import PSYCOPG2, DatabaseUrl, without_passwords
 
 STATEMENT_SECONDS = 10
 MOST_BYTES = 32 * 1024 * 1024  # of one answer: a table's sample
+_FEWER = 8  # times, where an answer is larger
 _SETTINGS = {
     **FIXED,
     "statement_timeout": f"{STATEMENT_SECONDS}s",
@@ -37,6 +38,10 @@ class UnreadableError(Exception):
     """A table's rows could not be read; the transaction goes on."""
 
 
+class TooLargeError(UnreadableError):
+    """They are more than a sample may be."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of COPY's text format, and where it lies: the same place is the same row for the whole transaction."""
@@ -51,43 +56,59 @@ class Source:
     server: Server
     connection: Connection
 
-    def rows(self, columns: Sequence[str], rest: str) -> list[Row]:
-        """`SELECT <columns> <rest>`, the table being called t there."""
-        place = "t.tableoid || ',' || t.ctid"
-        answer = self._copied(f"COPY (SELECT {', '.join([place, *columns])} {rest}) TO STDOUT")
-        found = []
-        for line in answer.split(b"\n")[:-1]:
-            at, _, text = line.partition(b"\t")
-            found.append(Row(at, text))
-        return found
+    def rows(self, columns: Sequence[str], rest: str, limit: int | None = None, *, placed: bool = True) -> list[Row]:
+        """`SELECT <columns> <rest> LIMIT <limit>`, the table being called t there; fewer where they are too large.
 
-    def _copied(self, statement: str) -> bytes:
+        Rows that are not `placed` are told apart by what they hold.
+        """
+        place = "t.tableoid || ',' || t.ctid" if placed else "''"
+        query = f"SELECT {', '.join([place, *columns])} {rest}"
+        while limit:
+            try:
+                return _rows(self._copied(f"{query} LIMIT {limit}"))
+            except TooLargeError:
+                limit //= _FEWER
+        return _rows(self._copied(query)) if limit is None else []
+
+    def _copied(self, query: str) -> bytes:
         savepoint = self.connection.begin_nested()
-        answer = _Bounded()
+        cursor: Any = self.connection.connection.cursor()
+        answer = _Bounded(cursor.connection.cancel)
         try:
-            cursor: Any = self.connection.connection.cursor()
-            cursor.copy_expert(statement, answer)
-        except self.connection.dialect.loaded_dbapi.Error as error:
+            cursor.copy_expert(f"COPY ({query}) TO STDOUT", answer)
+        except (self.connection.dialect.loaded_dbapi.Error, TooLargeError) as error:
             savepoint.rollback()
-            raise UnreadableError(_said(error, answer)) from error
+            if answer.full:
+                raise TooLargeError(f"the sample would be larger than {MOST_BYTES // 1024 // 1024} MB") from error
+            said = next(iter(str(error).strip().splitlines()), "no reason given")
+            raise UnreadableError(without_passwords(said)) from error
         savepoint.rollback()  # which lets the locks go
         return answer.getvalue()
 
 
 class _Bounded(io.BytesIO):
-    full = False
+    """Has the server stop when it holds enough: what a driver is not handed it reads all the same."""
+
+    def __init__(self, cancel: Callable[[], None]) -> None:
+        super().__init__()
+        self._cancel = cancel
+        self.full = False
 
     def write(self, some: object) -> int:
-        if self.tell() > MOST_BYTES:
+        if self.tell() > MOST_BYTES and not self.full:
             self.full = True
-            raise OSError("too much")
+            self._cancel()
+        if self.full:
+            raise TooLargeError
         return super().write(some)  # type: ignore[arg-type]
 
 
-def _said(error: Exception, answer: _Bounded) -> str:
-    if answer.full:
-        return f"the sample would be larger than {MOST_BYTES // 1024 // 1024} MB"
-    return without_passwords(next(iter(str(error).strip().splitlines()), "no reason given"))
+def _rows(answer: bytes) -> list[Row]:
+    found = []
+    for line in answer.split(b"\n")[:-1]:
+        at, _, text = line.partition(b"\t")
+        found.append(Row(at or text, text))
+    return found
 
 
 @contextmanager

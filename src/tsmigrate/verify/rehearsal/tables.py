@@ -15,6 +15,8 @@ _TABLES = """
 SELECT n.nspname AS schema, c.relname AS name, size.rows, size.pages,
        c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid
                                    AND i.inhrelid = ANY (ARRAY[{names}]::regclass[])) AS inherited,
+       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid
+                                   AND i.inhrelid <> ALL (ARRAY[{names}]::regclass[])) AS chunked,
        ARRAY(SELECT a.attname::text FROM pg_attribute a
              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
              ORDER BY a.attnum) AS columns,
@@ -47,6 +49,8 @@ class Table:
     newest: str | None  # what an index orders its rows by
     inherited: bool  # by tables of their own, not by partitions or chunks
 
+    chunked: bool  # a hypertable; compressed rows have no place of their own
+
     @property
     def named(self) -> str:
         """In FROM: without the rows of tables that inherit from it, which are theirs."""
@@ -72,6 +76,7 @@ def readable(connection: Connection) -> list[Table]:
             pages=int(row.pages or 0),
             newest=row.newest,
             inherited=row.inherited,
+            chunked=row.chunked,
         )
         for row in connection.execute(raw(_TABLES.format(names=names)))
     ]
