@@ -19,6 +19,7 @@ from tsmigrate.verify.crash_points import Crash
 from tsmigrate.verify.environment import Environment
 from tsmigrate.verify.job import Ending, Outcome, Revision
 from tsmigrate.verify.observer import Observer
+from tsmigrate.verify.processes import Processes
 from tsmigrate.verify.rehearsal import engine, rows, schema_copy, source
 from tsmigrate.verify.rehearsal.source import Source
 from tsmigrate.verify.rollback import ROWS, ROWS_BESIDE_A_SEED, Report
@@ -57,8 +58,12 @@ def rehearse(wanted: Wanted, progress: Progress = lambda *_: None) -> Report:
     settings.find(wanted.ini)  # refuses one that is not there, before anything is made
     with source.opened(wanted.source) as opened:
         fitting = engine.fitting(opened.server, wanted.edition)
-        with scratch.in_sandbox(wanted.edition, progress, kind=KIND, pg_bin=fitting, keep=wanted.keep) as made:
-            return _Rehearsal(wanted, opened, made, progress).run()
+        with (
+            scratch.in_sandbox(wanted.edition, progress, kind=KIND, pg_bin=fitting, keep=wanted.keep) as made,
+            Processes() as processes,
+        ):
+            environment = Environment(wanted.ini, made.database, processes, wanted.arguments, wanted.extra_versions)
+            return _Rehearsal(wanted, opened, made, environment, progress).run()
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,8 @@ class _Rehearsal:
     wanted: Wanted
     source: Source
     made: Scratch
+    environment: Environment
     progress: Progress
-
-    @property
-    def environment(self) -> Environment:
-        return Environment(self.wanted.ini, self.made.database, self.wanted.arguments, self.wanted.extra_versions)
 
     def run(self) -> Report:
         findings = [self._versions()]
