@@ -12,6 +12,9 @@ from tsmigrate.capability import Server
 from tsmigrate.catalog.relation import Relation
 
 TIME_TYPES = ("date", "timestamp", "timestamptz")
+WHOLE_NUMBERS = ("int4", "int8")
+TICKS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}
+"""In which units whole numbers count the time since 1970, and how many are a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class Column:
     default: str
     generated: bool
     statistics: Statistics | None
+    unit: str = ""  # of TICKS, where a whole number counts the time since 1970
+
+    @property
+    def is_time(self) -> bool:
+        return self.base_type in TIME_TYPES or bool(self.unit)
 
 
 @dataclass(frozen=True, slots=True)

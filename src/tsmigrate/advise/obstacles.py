@@ -66,8 +66,8 @@ def _findings(connection: Connection, advice: Advice, plan: Plan, fast: bool) ->
                 mend=plan.comes_from,
             ),
         )
-    request = Request(advice.table.relation, plan.column, plan.interval.text, fast)
-    return tuple(finding for finding in _looked(connection, request) if not _settled(finding, plan))
+    request = Request(advice.table.relation, plan.column, plan.interval.value, fast)
+    return tuple(finding for finding in looked(connection, request) if not _settled(finding, plan))
 
 
 def _settled(finding: Finding, plan: Plan) -> bool:
@@ -77,7 +77,7 @@ def _settled(finding: Finding, plan: Plan) -> bool:
     )
 
 
-def _looked(connection: Connection, request: Request) -> tuple[Finding, ...]:
+def looked(connection: Connection, request: Request) -> tuple[Finding, ...]:
     """With rows where there is time for them; else by statistics; and if not even that, the reason."""
     if request.fast:
         return _by_statistics(connection, request)

@@ -14,10 +14,12 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import connect
 from tsmigrate.advise.advice import Advice
+from tsmigrate.advise.judge.columnstore import Columnstore
 from tsmigrate.advise.names import shown
 from tsmigrate.capability import Edition
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.sandbox import engines
+from tsmigrate.schema import layout
 from tsmigrate.sql import identifier, literal, qualified, raw
 from tsmigrate.url import DatabaseUrl, without_passwords
 from tsmigrate.verify import scratch
@@ -165,7 +167,7 @@ def _compressed(target: Connection, advice: Advice) -> int:
     # So wide that all rows are in a chunk or two.
     width = _WIDE.get(column.base_type if column else "", "INTERVAL '100 years'")
     by_range = f"by_range({literal(plan.column)}, {width})"
-    for statement in _statements(original, probe, by_range, plan.columnstore.segmentby, plan.columnstore.orderby):
+    for statement in _statements(original, probe, by_range, plan.columnstore):
         target.execute(raw(statement))
     size = f"SELECT after_compression_total_bytes FROM hypertable_compression_stats({literal(probe)})"
     found = target.execute(raw(size)).scalar_one_or_none()
@@ -174,16 +176,12 @@ def _compressed(target: Connection, advice: Advice) -> int:
     return int(found)
 
 
-def _statements(
-    original: str, probe: str, by_range: str, segmentby: Sequence[str], orderby: Sequence[str]
-) -> Iterator[str]:
+def _statements(original: str, probe: str, by_range: str, store: Columnstore) -> Iterator[str]:
     yield f"CREATE TABLE {probe} (LIKE {original})"
     yield f"SELECT create_hypertable({literal(probe)}, {by_range}, create_default_indexes => false)"
     yield f"INSERT INTO {probe} SELECT * FROM {original}"
-    segments = ", ".join(map(identifier, segmentby))
-    order = ", ".join(
-        f"{identifier(name.removesuffix(' DESC'))}{' DESC' if name.endswith(' DESC') else ''}" for name in orderby
-    )
+    segments = ", ".join(map(identifier, store.segmentby))
+    order = ", ".join(map(str, layout.parse("the probe", store.segmentby, store.orderby)))
     settings = f"timescaledb.compress, timescaledb.compress_orderby = {literal(order)}"
     if segments:
         settings += f", timescaledb.compress_segmentby = {literal(segments)}"

@@ -49,6 +49,11 @@ def analyze(
     ] = None,
     output: Annotated[AdviceFormat, typer.Option("--format", help="How to report.")] = AdviceFormat.TEXT,
     file: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.")] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Write a plan of what to convert, to edit and to generate from."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write the plan over a file that is there.")] = False,
     url: Url = None,
     config: Ini = None,
 ) -> None:
@@ -74,8 +79,9 @@ def analyze(
         raise UsageError("--probe reads rows, and --fast reads none", mend="give one of the two")
     if source and not source.exists():
         raise UsageError(f"{source} does not exist", mend="name the folder that holds the program's source")
+    _refuse_overwriting(plan, force=force)
     target = database(url, config)
-    given_memory = _bytes(memory)
+    given_memory = memory_bytes(memory)
     with stopped_by_signals(), progress() as shown:
         with connect.connection(target) as connection:
             evidence = gather(connection, lambda step: shown(step, None))
@@ -88,6 +94,8 @@ def analyze(
         changes = impact(source, advices, target, shown) if source else None
     report = Report(str(target), evidence, advices, found, saved, changes)
     _write(_shown(report, output), file)
+    if plan is not None:
+        _write_plan(plan, report, force=force)
     serious = {Severity.BLOCKER, Severity.WARNING}
     raise typer.Exit(1 if any(finding.severity in serious for finding in report.findings) else 0)
 
@@ -115,7 +123,7 @@ def _wanted(evidence: Evidence, schemas: Sequence[str], names: Sequence[str]) ->
     return found
 
 
-def _bytes(memory: str | None) -> int | None:
+def memory_bytes(memory: str | None) -> int | None:
     import re
 
     from tsmigrate.errors import UsageError
@@ -138,6 +146,22 @@ def _shown(report: Report, output: AdviceFormat) -> str:
     if output is AdviceFormat.JSON:
         return json.dumps(as_json(report), indent=2) + "\n"
     return html(report) if output is AdviceFormat.HTML else text(report)
+
+
+def _refuse_overwriting(plan: Path | None, *, force: bool) -> None:
+    from tsmigrate.errors import UsageError
+
+    if plan is not None and plan.exists() and not force:
+        raise UsageError(f"{plan} is there already", mend="name another file, or give --force to write over it")
+
+
+def _write_plan(file: Path, report: Report, *, force: bool) -> None:
+    from tsmigrate.advise.plan.draft import draft
+    from tsmigrate.advise.plan.write import written
+
+    made = written(draft(report.advices, report.evidence), report.advices, report.evidence.server.database)
+    with file.open("w" if force else "x", encoding="utf-8") as opened:
+        opened.write(made)
 
 
 def _write(report: str, file: Path | None) -> None:
