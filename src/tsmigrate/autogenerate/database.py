@@ -13,6 +13,7 @@ from alembic.util import CommandError, PriorityDispatchResult
 from sqlalchemy import Connection, MetaData, text
 
 from tsmigrate import capability, undo
+from tsmigrate.autogenerate import emulated
 from tsmigrate.capability import Server
 from tsmigrate.catalog import chunks, interval
 from tsmigrate.catalog.interval import Length
@@ -21,6 +22,7 @@ from tsmigrate.catalog.timescale import Hypertable, Policy, SpanText, TimescaleO
 from tsmigrate.errors import BlockedError, TsmigrateError, UsageError
 from tsmigrate.ops import run
 from tsmigrate.ops.run import OnUnsupported
+from tsmigrate.policies import state
 from tsmigrate.sql import qualified
 
 
@@ -37,7 +39,7 @@ class Database:
                 "what TimescaleDB has in this database cannot be read: the server does not preload timescaledb",
                 mend="add timescaledb to shared_preload_libraries and restart the server",
             )
-        return TimescaleObjects.of(self.connection)
+        return emulated.added(TimescaleObjects.of(self.connection), state.policies(self.connection))
 
     @cached_property
     def with_compressed_chunks(self) -> frozenset[Relation]:

@@ -35,26 +35,15 @@ EXECUTE format(
   coalesce(to_regclass('_timescaledb_catalog.bgw_job'), to_regclass('_timescaledb_config.bgw_job')))
   INTO jobs USING facts.holder_schema, facts.holder_name, facts.schema, facts.name;
 {{read_columnstore}}
-SELECT jsonb_build_object(
-  'schema', facts.schema, 'name', facts.name, 'owner', facts.owner, 'span_type', facts.span_type,
+{{given}}
+SELECT remembered || jsonb_build_object(
+  'span_type', facts.span_type,
   'query', rtrim(a.view_definition, E'; \\n'), 'materialized_only', a.materialized_only,
-  'held', facts.holder_name, 'comment', obj_description(facts.relation, 'pg_class'),
+  'held', facts.holder_name,
   'interval', (SELECT d.interval_length FROM _timescaledb_catalog.dimension d
                 JOIN _timescaledb_catalog.hypertable h ON h.id = d.hypertable_id
                WHERE (h.schema_name, h.table_name) = (facts.holder_schema, facts.holder_name)
                  AND d.interval_length IS NOT NULL ORDER BY d.id LIMIT 1),
-  'column_comments', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                                'column', attname, 'comment', col_description(attrelid, attnum))), '[]')
-                        FROM pg_attribute
-                       WHERE attrelid = facts.relation AND attnum > 0
-                         AND col_description(attrelid, attnum) IS NOT NULL),
-  'grants', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                       'to', CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END,
-                       'privilege', g.privilege_type, 'grantable', g.is_grantable, 'column', g.attname)), '[]')
-               FROM (SELECT e.*, NULL::name AS attname FROM pg_class, aclexplode(relacl) e WHERE oid = facts.relation
-                     UNION ALL
-                     SELECT e.*, attname FROM pg_attribute, aclexplode(attacl) e WHERE attrelid = facts.relation) AS g),
-  'has_grants', (SELECT relacl IS NOT NULL FROM pg_class WHERE oid = facts.relation),
   'indexes', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                         'name', c.relname, 'comment', obj_description(c.oid, 'pg_class'),
                         'rest', substr(pg_get_indexdef(c.oid), 1 + length(format(
@@ -67,6 +56,24 @@ SELECT jsonb_build_object(
   INTO remembered
   FROM timescaledb_information.continuous_aggregates a
  WHERE (a.view_schema, a.view_name) = (facts.schema, facts.name);"""
+
+GIVEN = """\
+remembered := jsonb_build_object(
+  'schema', facts.schema, 'name', facts.name, 'owner', facts.owner,
+  'comment', obj_description(facts.relation, 'pg_class'),
+  'column_comments', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                                'column', attname, 'comment', col_description(attrelid, attnum))), '[]')
+                        FROM pg_attribute
+                       WHERE attrelid = facts.relation AND attnum > 0
+                         AND col_description(attrelid, attnum) IS NOT NULL),
+  'grants', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                       'to', CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END,
+                       'privilege', g.privilege_type, 'grantable', g.is_grantable, 'column', g.attname)), '[]')
+               FROM (SELECT e.*, NULL::name AS attname FROM pg_class, aclexplode(relacl) e WHERE oid = facts.relation
+                     UNION ALL
+                     SELECT e.*, attname FROM pg_attribute, aclexplode(attacl) e WHERE attrelid = facts.relation) AS g),
+  'has_grants', (SELECT relacl IS NOT NULL FROM pg_class WHERE oid = facts.relation));"""
+"""Into `remembered`, what was given to the view of `facts`: its owner, grants and comments."""
 
 _RESTORE = """\
 DECLARE
@@ -108,25 +115,7 @@ BEGIN
     END IF;
   END LOOP;
 
-  IF remembered ->> 'comment' IS NOT NULL THEN
-    EXECUTE format('COMMENT ON VIEW %s IS %L', view, remembered ->> 'comment');
-  END IF;
-  FOR part IN
-    SELECT * FROM jsonb_to_recordset(remembered -> 'column_comments') AS c ("column" text, comment text)
-  LOOP
-    EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', view, part."column", part.comment);
-  END LOOP;
-  EXECUTE format('ALTER MATERIALIZED VIEW %s OWNER TO %s', view, remembered ->> 'owner');
-  IF (remembered ->> 'has_grants')::boolean THEN
-    EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, %s', view, remembered ->> 'owner');
-  END IF;
-  FOR part IN
-    SELECT * FROM jsonb_to_recordset(remembered -> 'grants')
-        AS g ("to" text, privilege text, grantable boolean, "column" text)
-  LOOP
-    EXECUTE format('GRANT %s%s ON %s TO %s%s', part.privilege, ' (' || quote_ident(part."column") || ')', view,
-                   part."to", CASE WHEN part.grantable THEN ' WITH GRANT OPTION' ELSE '' END);
-  END LOOP;
+  {{give}}
 
   -- A grant on a column fails once there is a columnstore (2.28).
   IF remembered ->> 'columnstore' IS NOT NULL THEN
@@ -152,6 +141,33 @@ BEGIN
   END LOOP;
 END;"""
 
+
+def give(kind: str) -> str:
+    """What `GIVEN` has remembered, to the view named in `view`. `kind` is what ALTER calls it."""
+    return assemble(_GIVE, kind=kind)
+
+
+_GIVE = """\
+IF remembered ->> 'comment' IS NOT NULL THEN
+  EXECUTE format('COMMENT ON VIEW %s IS %L', view, remembered ->> 'comment');
+END IF;
+FOR part IN
+  SELECT * FROM jsonb_to_recordset(remembered -> 'column_comments') AS c ("column" text, comment text)
+LOOP
+  EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', view, part."column", part.comment);
+END LOOP;
+EXECUTE format('ALTER {{kind}} %s OWNER TO %s', view, remembered ->> 'owner');
+IF (remembered ->> 'has_grants')::boolean THEN
+  EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, %s', view, remembered ->> 'owner');
+END IF;
+FOR part IN
+  SELECT * FROM jsonb_to_recordset(remembered -> 'grants')
+      AS g ("to" text, privilege text, grantable boolean, "column" text)
+LOOP
+  EXECUTE format('GRANT %s%s ON %s TO %s%s', part.privilege, ' (' || quote_ident(part."column") || ')', view,
+                 part."to", CASE WHEN part.grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+END LOOP;"""
+
 # The type of the first argument is that of the partition column.
 _ADD_JOB = """\
 EXECUTE format(
@@ -175,6 +191,7 @@ CAPTURE = assemble(
         _CAPTURE,
         on_it=ON_IT,
         read_columnstore=read_settings("columnstore"),
+        given=GIVEN,
         unknown_job=refuse(
             "format('a job works on %s that could not be made again: %s', facts.relation, detail)",
             "delete the job first: SELECT delete_job(…)",
@@ -183,5 +200,5 @@ CAPTURE = assemble(
 )
 """Read the aggregate of `facts` into `remembered`."""
 
-RESTORE = assemble(_RESTORE, add_job=_ADD_JOB)
+RESTORE = assemble(_RESTORE, give=give("MATERIALIZED VIEW"), add_job=_ADD_JOB)
 """Make the aggregate of `remembered` again, without data."""

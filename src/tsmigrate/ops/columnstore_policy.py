@@ -10,6 +10,7 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, RETENTION_POLICY
 from tsmigrate.errors import UsageError
+from tsmigrate.ops import emulate
 from tsmigrate.ops.facts import HOLDER, find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import (
@@ -27,11 +28,13 @@ from tsmigrate.ops.support import (
     INSTALLED_VERSION,
     require_support,
     require_support_in_upgrade,
-    return_if_skipped,
     skip_with_upgrade,
+    taken_back,
 )
-from tsmigrate.plpgsql import do_block, lock, tell
+from tsmigrate.plpgsql import assemble, do_block, lock, tell
+from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.sql import literal
+from tsmigrate.undo import Key
 
 ADD, REMOVE = "add_columnstore_policy", "remove_columnstore_policy"
 
@@ -64,9 +67,10 @@ class AddColumnstorePolicy(TableOperation):
         *,
         schedule_interval: str | None = None,
         schema: str | None = None,
+        on_unsupported: str | None = None,
     ) -> None:
         """Move chunks into the columnstore once they are old enough."""
-        operations.invoke(cls(table, schema, after, schedule_interval))
+        operations.invoke(cls(table, schema, after, schedule_interval, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         key = self.undo_key(run, ADD)
@@ -82,10 +86,7 @@ class AddColumnstorePolicy(TableOperation):
                 BEGIN
                   {{skip_with_upgrade}}
                   {{require_support}}
-                  {{find}}
-                  {{read_age}}
-                  {{read_schedule}}
-                  {{reasons}}
+                  {{look}}
                   {{lock}}
                   EXECUTE format('%s => $2::%s, schedule_interval => $3::interval)',
                                  CASE WHEN {{version}} < ARRAY[2, 18]
@@ -95,13 +96,10 @@ class AddColumnstorePolicy(TableOperation):
                 END
                 """,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
-                require_support=require_support(key, run),
-                find=find_hypertable_or_aggregate(self.subject),
+                require_support=require_support(key, run, emulated=self._deferred(key, age, pause)),
                 age=age.declaration,
                 schedule=pause.declaration,
-                read_age=age.read(),
-                read_schedule=pause.read(),
-                reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *_REASONS)),
+                look=self._look(age, pause, _REASONS),
                 # Two of these at once would both find no policy.
                 lock=lock(
                     self.subject,
@@ -113,6 +111,33 @@ class AddColumnstorePolicy(TableOperation):
                 version=INSTALLED_VERSION,
             )
         ]
+
+    def _look(self, age: Span, pause: Span, reasons: tuple[Reason, ...]) -> str:
+        return assemble(
+            """
+            {{find}}
+            {{read_age}}
+            {{read_schedule}}
+            {{reasons}}
+            """,
+            find=find_hypertable_or_aggregate(self.subject),
+            read_age=age.read(),
+            read_schedule=pause.read(),
+            reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *reasons)),
+        )
+
+    def _deferred(self, key: Key, age: Span, pause: Span) -> str:
+        """Nothing runs: the schedule is kept with the rest for `promote`."""
+        config = "jsonb_strip_nulls(jsonb_build_object('compress_after', age, 'schedule_interval', schedule))"
+        row = Row(Kind.COLUMNSTORE_POLICY, State.DEFERRED, "facts.relation", config)
+        return assemble(
+            """
+            {{look}}
+            {{enter}}
+            """,
+            look=emulate.begin(self._look(age, pause, emulate.reasons(_REASONS))),
+            enter=emulate.entered(key, row),
+        )
 
     def reverse(self) -> RemoveColumnstorePolicy:
         return RemoveColumnstorePolicy(self.table, self.schema, self)
@@ -153,9 +178,11 @@ class RemoveColumnstorePolicy(TableOperation):
     name = REMOVE
 
     @classmethod
-    def remove_columnstore_policy(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
+    def remove_columnstore_policy(
+        cls, operations: Operations, table: str, *, schema: str | None = None, on_unsupported: str | None = None
+    ) -> None:
         """Remove the columnstore policy of a hypertable or a continuous aggregate."""
-        operations.invoke(cls(table, schema))
+        operations.invoke(cls(table, schema, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         key = self.undo_key(run, ADD)
@@ -167,7 +194,7 @@ class RemoveColumnstorePolicy(TableOperation):
                   before jsonb;
                 BEGIN
                   {{recall}}
-                  {{skipped}}
+                  {{taken_back}}
                   {{require_support}}
                   {{find}}
                   {{reasons}}
@@ -182,8 +209,10 @@ class RemoveColumnstorePolicy(TableOperation):
                 END
                 """,
                 recall=undo.recall(key, "before"),
-                skipped=return_if_skipped("before"),
-                require_support=require_support_in_upgrade(self.undo_key(run, REMOVE), run),
+                taken_back=taken_back("before", key, run, self._emulated()),
+                require_support=require_support_in_upgrade(
+                    self.undo_key(run, REMOVE), run, emulated=self._emulated(self.undo_key(run, REMOVE))
+                ),
                 find=find_hypertable_or_aggregate(self.subject),
                 reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
                 policy=policy(COLUMNSTORE_POLICY),
@@ -198,6 +227,18 @@ class RemoveColumnstorePolicy(TableOperation):
                 version=INSTALLED_VERSION,
             )
         ]
+
+    def _emulated(self, key: Key | None = None) -> str:
+        return assemble(
+            """
+            {{find}}
+            {{remember}}
+            {{forget}}
+            """,
+            find=emulate.begin(find_hypertable_or_aggregate(self.subject)),
+            remember=emulate.remembered(key),
+            forget=emulate.removed(Kind.COLUMNSTORE_POLICY),
+        )
 
     def reverse(self) -> AddColumnstorePolicy:
         if self.added is None:

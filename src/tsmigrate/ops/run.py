@@ -24,6 +24,7 @@ class OnUnsupported(StrEnum):
 
     ERROR = "error"
     SKIP = "skip"
+    EMULATE = "emulate"
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Run:
     """What is done is the downgrade of something: nothing has to be remembered for the way back from it."""
 
 
-def of(operation: str) -> Run:
-    """The run in which `operation` was called."""
+def of(operation: str, unsupported: str | None = None) -> Run:
+    """The run in which `operation` was called, which may say for itself what becomes of it where it is unsupported."""
     revision, downgrading = _revision_running(operation)
     return Run(
         revision=revision,
@@ -46,7 +47,7 @@ def of(operation: str) -> Run:
         locking=Locking(
             timeout_ms=_number("lock_timeout", LOCK_TIMEOUT_MS), retries=_number("lock_retries", LOCK_RETRIES)
         ),
-        on_unsupported=on_unsupported(),
+        on_unsupported=_said(operation, unsupported) if unsupported else on_unsupported(),
         allow_data_loss=_choice("allow_data_loss", ("false", "true")) == "true",
         progress=_choice("progress", ("on", "off")) == "on",
     )
@@ -55,6 +56,14 @@ def of(operation: str) -> Run:
 def on_unsupported() -> OnUnsupported:
     """What `tsmigrate.on_unsupported` says."""
     return OnUnsupported(_choice("on_unsupported", tuple(OnUnsupported)))
+
+
+def _said(operation: str, unsupported: str) -> OnUnsupported:
+    if unsupported not in tuple(OnUnsupported):
+        raise CommandError(
+            f"{operation} was called with on_unsupported={unsupported!r}\n  mend: say {' or '.join(OnUnsupported)}"
+        )
+    return OnUnsupported(unsupported)
 
 
 def _revision_running(operation: str) -> tuple[str, bool]:
