@@ -246,4 +246,4 @@ ContinuousAggregate(
 )
 
 CACHE = "fresh_phone_commitments"
-"""The table that is left where the edition has no continuous aggregate to take its place."""
+"""The table that is left where no continuous aggregate takes its place (tsmigrate.on_unsupported = skip)."""

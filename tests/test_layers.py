@@ -16,7 +16,7 @@ LAYERS = [
     {"__main__"},
     {"cli"},
     {"advise", "bench"},
-    {"autogenerate", "verify"},
+    {"autogenerate", "verify", "promote"},
     {"ops"},
     {"move"},
     {"convert", "policies", "lint", "write", "sync", "sandbox", "doctor", "init"},

@@ -70,15 +70,42 @@ def keep(key: Key, definition: str) -> str:
     )
 
 
-_TABLE = """\
-IF to_regclass('tsmigrate.undo') IS NULL THEN
-  CREATE SCHEMA IF NOT EXISTS tsmigrate;
-  COMMENT ON SCHEMA tsmigrate IS 'What tsmigrate needs to take its steps back; goes with its last row';
-  CREATE TABLE tsmigrate.undo (
-    revision text NOT NULL, operation text NOT NULL, subject text NOT NULL, definition jsonb NOT NULL,
-    PRIMARY KEY (revision, operation, subject)
-  );
+CREATE_SCHEMA = assemble(
+    """
+    IF to_regnamespace('tsmigrate') IS NULL THEN
+      CREATE SCHEMA tsmigrate;
+      REVOKE ALL ON SCHEMA tsmigrate FROM PUBLIC;
+      COMMENT ON SCHEMA tsmigrate IS 'What tsmigrate needs to take its steps back; goes with its last row';
+    ELSIF NOT (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'tsmigrate') THEN
+      {{another_s}}
+    END IF;
+    """,
+    another_s=refuse(
+        "(SELECT format('the schema tsmigrate belongs to %s, and %I is no member of that role', nspowner::regrole, "
+        "current_user) FROM pg_namespace WHERE nspname = 'tsmigrate')",
+        "run every revision as the same role, or as a member of that one",
+    ),
+)
+"""A piece of PL/pgSQL. What stands in the schema is acted on, so that nobody else may have a hand in it."""
+
+DROP_SCHEMA = """\
+IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'tsmigrate'::regnamespace) THEN
+  DROP SCHEMA tsmigrate;
 END IF;"""
+"""A piece of PL/pgSQL: unless something is left in it."""
+
+_TABLE = assemble(
+    """
+    IF to_regclass('tsmigrate.undo') IS NULL THEN
+      {{schema}}
+      CREATE TABLE tsmigrate.undo (
+        revision text NOT NULL, operation text NOT NULL, subject text NOT NULL, definition jsonb NOT NULL,
+        PRIMARY KEY (revision, operation, subject)
+      );
+    END IF;
+    """,
+    schema=CREATE_SCHEMA,
+)
 
 
 def amend(key: Key, addition: str) -> str:
@@ -114,14 +141,13 @@ def recall(key: Key, variable: str) -> str:
           DELETE FROM tsmigrate.undo WHERE {{condition}} RETURNING definition::text::jsonb INTO {{variable}};
           IF NOT EXISTS (SELECT FROM tsmigrate.undo) THEN
             DROP TABLE tsmigrate.undo;
-            IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'tsmigrate'::regnamespace) THEN
-              DROP SCHEMA tsmigrate;
-            END IF;
+            {{drop_schema}}
           END IF;
         END IF;
         """,
         variable=variable,
         condition=key.condition,
+        drop_schema=DROP_SCHEMA,
     )
 
 

@@ -1,4 +1,4 @@
--- Where the edition has no continuous aggregates, the cache stays, and so do the triggers that keep it.
+-- Where the aggregate was left out (tsmigrate.on_unsupported = skip), the cache stays, and so do the triggers that keep it.
 DO $do$
 BEGIN
     IF to_regclass('sms.phone_commitments_by_day') IS NULL THEN

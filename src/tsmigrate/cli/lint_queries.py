@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsmigrate.cli.light import LightCommand
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -41,7 +43,7 @@ _DECLARE = """declare them in pyproject.toml, or without [tool.tsmigrate] in tsm
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(lint_queries)
+    app.command(cls=LightCommand)(lint_queries)
 
 
 def lint_queries(
@@ -89,6 +91,8 @@ def lint_queries(
     named = paths or [Path()]
     start = named[0] if named[0].is_dir() else named[0].parent
     chosen = settings.find(start)
+    if chosen.file is None:
+        chosen = settings.find(Path())
     known, server, found = _known(chosen, named, start, url)
     if show_hypertables:
         _show(known)
@@ -131,18 +135,20 @@ def _judged(
     jobs: int | None,
 ) -> Judged:
     """What came of all files, or of what changed in them since `diff_base`."""
-    from tsmigrate.lint import changed
     from tsmigrate.lint.run import Job, lint
     from tsmigrate.lint.snippet import Judged
 
-    lines = changed.since(diff_base, start) if diff_base else None
-    if lines is not None:
-        found = [path for path in found if path.resolve() in lines]
-    total = Judged()
-    for one in lint(Job(engine, require_reason=chosen.require_reason), found, jobs=jobs):
+    job, total = Job(engine, require_reason=chosen.require_reason), Judged()
+    if diff_base is None:
+        for one in lint(job, found, jobs=jobs):
+            total.add(one)
+        return total
+    from tsmigrate.lint import changed
+
+    lines = changed.since(diff_base, start)
+    for one in lint(job, [path for path in found if path.resolve() in lines], jobs=jobs):
         total.add(one)
-    if lines is not None:
-        total.violations = changed.only(total.violations, lines)
+    total.violations = changed.only(total.violations, lines)
     return total
 
 

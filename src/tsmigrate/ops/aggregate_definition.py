@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tsmigrate.ops.columnstore_settings import read_settings
 from tsmigrate.ops.facts import ON_IT
 from tsmigrate.plpgsql import assemble, refuse
 
@@ -10,6 +11,7 @@ DECLARE
   search_path text := current_setting('search_path');
   detail text;
   jobs jsonb;
+  columnstore jsonb;
 BEGIN
   PERFORM set_config('search_path', 'pg_catalog', true);
   {{within}}
@@ -32,14 +34,33 @@ EXECUTE format(
   ' WHERE (j.hypertable_schema, j.hypertable_name) IN (($1, $2), ($3, $4))',
   coalesce(to_regclass('_timescaledb_catalog.bgw_job'), to_regclass('_timescaledb_config.bgw_job')))
   INTO jobs USING facts.holder_schema, facts.holder_name, facts.schema, facts.name;
-SELECT jsonb_build_object(
-  'schema', facts.schema, 'name', facts.name, 'owner', facts.owner, 'span_type', facts.span_type,
+{{read_columnstore}}
+{{given}}
+SELECT remembered || jsonb_build_object(
+  'span_type', facts.span_type,
   'query', rtrim(a.view_definition, E'; \\n'), 'materialized_only', a.materialized_only,
-  'held', facts.holder_name, 'comment', obj_description(facts.relation, 'pg_class'),
+  'held', facts.holder_name,
   'interval', (SELECT d.interval_length FROM _timescaledb_catalog.dimension d
                 JOIN _timescaledb_catalog.hypertable h ON h.id = d.hypertable_id
                WHERE (h.schema_name, h.table_name) = (facts.holder_schema, facts.holder_name)
                  AND d.interval_length IS NOT NULL ORDER BY d.id LIMIT 1),
+  'indexes', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'name', c.relname, 'comment', obj_description(c.oid, 'pg_class'),
+                        'rest', substr(pg_get_indexdef(c.oid), 1 + length(format(
+                          'CREATE INDEX %I ON %I.%I ', c.relname, facts.holder_schema, facts.holder_name)))
+                        ) ORDER BY c.oid), '[]')
+                FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+               WHERE i.indrelid = format('%I.%I', facts.holder_schema, facts.holder_name)::regclass),
+  'columnstore', columnstore,
+  'jobs', coalesce(jobs, '[]'))
+  INTO remembered
+  FROM timescaledb_information.continuous_aggregates a
+ WHERE (a.view_schema, a.view_name) = (facts.schema, facts.name);"""
+
+GIVEN = """\
+remembered := jsonb_build_object(
+  'schema', facts.schema, 'name', facts.name, 'owner', facts.owner,
+  'comment', obj_description(facts.relation, 'pg_class'),
   'column_comments', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                 'column', attname, 'comment', col_description(attrelid, attnum))), '[]')
                         FROM pg_attribute
@@ -51,22 +72,8 @@ SELECT jsonb_build_object(
                FROM (SELECT e.*, NULL::name AS attname FROM pg_class, aclexplode(relacl) e WHERE oid = facts.relation
                      UNION ALL
                      SELECT e.*, attname FROM pg_attribute, aclexplode(attacl) e WHERE attrelid = facts.relation) AS g),
-  'has_grants', (SELECT relacl IS NOT NULL FROM pg_class WHERE oid = facts.relation),
-  'indexes', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                        'name', c.relname, 'comment', obj_description(c.oid, 'pg_class'),
-                        'rest', substr(pg_get_indexdef(c.oid), 1 + length(format(
-                          'CREATE INDEX %I ON %I.%I ', c.relname, facts.holder_schema, facts.holder_name)))
-                        ) ORDER BY c.oid), '[]')
-                FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-               WHERE i.indrelid = format('%I.%I', facts.holder_schema, facts.holder_name)::regclass),
-  'columnstore', (SELECT jsonb_build_object('segmentby', s.segmentby, 'orderby', s.orderby)
-                    FROM timescaledb_information.hypertable_columnstore_settings s
-                   WHERE a.compression_enabled
-                     AND s.hypertable = format('%I.%I', facts.holder_schema, facts.holder_name)::regclass),
-  'jobs', coalesce(jobs, '[]'))
-  INTO remembered
-  FROM timescaledb_information.continuous_aggregates a
- WHERE (a.view_schema, a.view_name) = (facts.schema, facts.name);"""
+  'has_grants', (SELECT relacl IS NOT NULL FROM pg_class WHERE oid = facts.relation));"""
+"""Into `remembered`, what was given to the view of `facts`: its owner, grants and comments."""
 
 _RESTORE = """\
 DECLARE
@@ -108,25 +115,7 @@ BEGIN
     END IF;
   END LOOP;
 
-  IF remembered ->> 'comment' IS NOT NULL THEN
-    EXECUTE format('COMMENT ON VIEW %s IS %L', view, remembered ->> 'comment');
-  END IF;
-  FOR part IN
-    SELECT * FROM jsonb_to_recordset(remembered -> 'column_comments') AS c ("column" text, comment text)
-  LOOP
-    EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', view, part."column", part.comment);
-  END LOOP;
-  EXECUTE format('ALTER MATERIALIZED VIEW %s OWNER TO %s', view, remembered ->> 'owner');
-  IF (remembered ->> 'has_grants')::boolean THEN
-    EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, %s', view, remembered ->> 'owner');
-  END IF;
-  FOR part IN
-    SELECT * FROM jsonb_to_recordset(remembered -> 'grants')
-        AS g ("to" text, privilege text, grantable boolean, "column" text)
-  LOOP
-    EXECUTE format('GRANT %s%s ON %s TO %s%s', part.privilege, ' (' || quote_ident(part."column") || ')', view,
-                   part."to", CASE WHEN part.grantable THEN ' WITH GRANT OPTION' ELSE '' END);
-  END LOOP;
+  {{give}}
 
   -- A grant on a column fails once there is a columnstore (2.28).
   IF remembered ->> 'columnstore' IS NOT NULL THEN
@@ -152,6 +141,33 @@ BEGIN
   END LOOP;
 END;"""
 
+
+def give(kind: str) -> str:
+    """What `GIVEN` has remembered, to the view named in `view`. `kind` is what ALTER calls it."""
+    return assemble(_GIVE, kind=kind)
+
+
+_GIVE = """\
+IF remembered ->> 'comment' IS NOT NULL THEN
+  EXECUTE format('COMMENT ON VIEW %s IS %L', view, remembered ->> 'comment');
+END IF;
+FOR part IN
+  SELECT * FROM jsonb_to_recordset(remembered -> 'column_comments') AS c ("column" text, comment text)
+LOOP
+  EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', view, part."column", part.comment);
+END LOOP;
+EXECUTE format('ALTER {{kind}} %s OWNER TO %s', view, remembered ->> 'owner');
+IF (remembered ->> 'has_grants')::boolean THEN
+  EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, %s', view, remembered ->> 'owner');
+END IF;
+FOR part IN
+  SELECT * FROM jsonb_to_recordset(remembered -> 'grants')
+      AS g ("to" text, privilege text, grantable boolean, "column" text)
+LOOP
+  EXECUTE format('GRANT %s%s ON %s TO %s%s', part.privilege, ' (' || quote_ident(part."column") || ')', view,
+                 part."to", CASE WHEN part.grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+END LOOP;"""
+
 # The type of the first argument is that of the partition column.
 _ADD_JOB = """\
 EXECUTE format(
@@ -174,6 +190,8 @@ CAPTURE = assemble(
     within=assemble(
         _CAPTURE,
         on_it=ON_IT,
+        read_columnstore=read_settings("columnstore"),
+        given=GIVEN,
         unknown_job=refuse(
             "format('a job works on %s that could not be made again: %s', facts.relation, detail)",
             "delete the job first: SELECT delete_job(…)",
@@ -182,5 +200,5 @@ CAPTURE = assemble(
 )
 """Read the aggregate of `facts` into `remembered`."""
 
-RESTORE = assemble(_RESTORE, add_job=_ADD_JOB)
+RESTORE = assemble(_RESTORE, give=give("MATERIALIZED VIEW"), add_job=_ADD_JOB)
 """Make the aggregate of `remembered` again, without data."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,13 +11,16 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY
 from tsmigrate.errors import UsageError
+from tsmigrate.ops import emulate
 from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
-from tsmigrate.ops.facts import COMPRESSED_CHUNKS, LOCKS_TO_DECOMPRESS, find_hypertable, policy
+from tsmigrate.ops.facts import COMPRESSED_CHUNKS, HOLDER, LOCKS_TO_DECOMPRESS, find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, no_room_for_locks, refuse_all
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.support import require_support, return_if_skipped, skip_with_upgrade
+from tsmigrate.ops.support import require_support, skip_with_upgrade, taken_back
 from tsmigrate.plpgsql import assemble, do_block, lock
+from tsmigrate.policies import state
+from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.schema import layout
 from tsmigrate.schema.layout import Order
 from tsmigrate.sql import identifier, literal
@@ -27,7 +31,7 @@ SET, DISABLE = "set_columnstore", "disable_columnstore"
 @operation
 @dataclass(frozen=True)
 class SetColumnstore(TableOperation):
-    """Enable the columnstore of a hypertable, or change how it is laid out.
+    """Enable the columnstore of a hypertable or a continuous aggregate, or change how it is laid out.
 
     `segmentby` names the columns by which rows are kept together, usually the one most queries filter by and that has
     over a hundred rows for each value in a chunk; `[]` says none. `orderby` says how rows are ordered within, as in
@@ -50,9 +54,10 @@ class SetColumnstore(TableOperation):
         segmentby: Sequence[str] | None = None,
         orderby: Sequence[str] | None = None,
         schema: str | None = None,
+        on_unsupported: str | None = None,
     ) -> None:
-        """Enable a hypertable's columnstore, with the layout of its chunks."""
-        operations.invoke(cls(table, schema, segmentby, orderby))
+        """Enable the columnstore of a hypertable or a continuous aggregate, with the layout of its chunks."""
+        operations.invoke(cls(table, schema, segmentby, orderby, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         order = layout.parse(f"{SET} of {self.subject}", self.segmentby, self.orderby)
@@ -65,8 +70,7 @@ class SetColumnstore(TableOperation):
                 BEGIN
                   {{skip_with_upgrade}}
                   {{require_support}}
-                  {{find}}
-                  {{reasons}}
+                  {{look}}
                   {{lock}}
                   {{read}}
                   {{remember}}
@@ -74,21 +78,60 @@ class SetColumnstore(TableOperation):
                 END
                 """,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, DISABLE), run),
-                require_support=require_support(self.undo_key(run, SET), run),
-                find=find_hypertable(self.subject),
-                reasons=refuse_all(f"set_columnstore of {self.subject}", self._reasons(order)),
+                require_support=require_support(self.undo_key(run, SET), run, emulated=self._deferred(run, order)),
+                look=self._look(order),
                 # TimescaleDB takes the same lock, on the hypertable alone.
                 lock=lock(
                     self.subject,
                     "ACCESS EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 read=read_settings("before"),
                 remember=undo.remember(self.undo_key(run, SET), "coalesce(before, '{}')"),
                 apply=apply_settings(self._settings(order)),
             )
         ]
+
+    def _look(self, order: list[Order]) -> str:
+        return assemble(
+            """
+            {{find}}
+            {{reasons}}
+            """,
+            find=find_hypertable_or_aggregate(self.subject),
+            reasons=refuse_all(f"set_columnstore of {self.subject}", self._reasons(order)),
+        )
+
+    def _deferred(self, run: Run, order: list[Order]) -> str:
+        """The layout is kept for `promote`."""
+        declared = {"segmentby": self.segmentby, "orderby": self.orderby}
+        settings = (
+            f"({self._settings(order)}) || jsonb_build_object('declared', {literal(json.dumps(declared))}::jsonb)"
+        )
+        row = Row(Kind.COLUMNSTORE, State.DEFERRED, "facts.relation", config=settings)
+        key = self.undo_key(run, SET)
+        return assemble(
+            """
+            {{look}}
+            SELECT config INTO before FROM tsmigrate.policy
+             WHERE relation = facts.relation AND kind = 'columnstore';
+            IF before IS NULL THEN
+              {{write}}
+            ELSE
+              UPDATE tsmigrate.policy SET config = {{settings}}
+               WHERE relation = facts.relation AND kind = 'columnstore';
+            END IF;
+            {{remember}}
+            {{told}}
+            """,
+            look=emulate.begin(self._look(order)),
+            write=state.write(key, row),
+            settings=settings,
+            remember=undo.remember(key, "jsonb_build_object('emulated', true, 'before', coalesce(before, '{}'))"),
+            told=emulate.told(key, "deferred"),
+        )
 
     def _settings(self, order: list[Order]) -> str:
         """An expression of type jsonb, as `read_settings` gives it."""
@@ -160,7 +203,7 @@ class RestoreColumnstore(TableOperation):
         orderby: Sequence[str] | None = None,
         schema: str | None = None,
     ) -> None:
-        """Give a hypertable's columnstore back the settings it had before this revision, usually none."""
+        """Give a columnstore back the settings it had before this revision, usually none."""
         operations.invoke(cls(table, schema, segmentby, orderby))
 
     def statements(self, run: Run) -> Sequence[str]:
@@ -174,7 +217,7 @@ class RestoreColumnstore(TableOperation):
                   chunk text;
                 BEGIN
                   {{recall}}
-                  {{skipped}}
+                  {{taken_back}}
                   {{insist}}
                   {{find}}
                   {{lock}}
@@ -186,19 +229,36 @@ class RestoreColumnstore(TableOperation):
                 END
                 """,
                 recall=undo.recall(key, "before"),
-                skipped=return_if_skipped("before"),
+                taken_back=taken_back("before", key, run, self._emulated()),
                 insist=undo.insist("before", key),
-                find=find_hypertable(self.subject),
+                find=find_hypertable_or_aggregate(self.subject),
                 lock=lock(
                     self.subject,
                     "ACCESS EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 apply=apply_settings("before"),
                 disable=_disable(self),
             )
         ]
+
+    def _emulated(self) -> str:
+        """What was deferred is forgotten, or as it was before."""
+        return assemble(
+            """
+            {{find}}
+            IF before -> 'before' <> '{}' THEN
+              UPDATE tsmigrate.policy SET config = before -> 'before'
+               WHERE relation = facts.relation AND kind = 'columnstore';
+            ELSE
+              {{forget}}
+            END IF;
+            """,
+            find=emulate.begin(find_hypertable_or_aggregate(self.subject)),
+            forget=emulate.removed(Kind.COLUMNSTORE),
+        )
 
     def reverse(self) -> SetColumnstore:
         return SetColumnstore(self.table, self.schema, self.segmentby, self.orderby)
@@ -207,7 +267,7 @@ class RestoreColumnstore(TableOperation):
 @operation
 @dataclass(frozen=True)
 class DisableColumnstore(TableOperation):
-    """Decompress the chunks of a hypertable, in one transaction, and disable its columnstore.
+    """Decompress the chunks of a hypertable or a continuous aggregate, in one transaction, and disable its columnstore.
 
     Refused while a policy would compress them again. Its reverse compresses nothing: a policy does.
     """
@@ -216,9 +276,11 @@ class DisableColumnstore(TableOperation):
     name = DISABLE
 
     @classmethod
-    def disable_columnstore(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
-        """Take all chunks out of a hypertable's columnstore, and disable it."""
-        operations.invoke(cls(table, schema))
+    def disable_columnstore(
+        cls, operations: Operations, table: str, *, schema: str | None = None, on_unsupported: str | None = None
+    ) -> None:
+        """Take all chunks out of a columnstore, and disable it."""
+        operations.invoke(cls(table, schema, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         return [
@@ -238,12 +300,26 @@ class DisableColumnstore(TableOperation):
                 END
                 """,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, SET), run),
-                require_support=require_support(self.undo_key(run, DISABLE), run),
-                find=find_hypertable(self.subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True),
+                require_support=require_support(self.undo_key(run, DISABLE), run, emulated=self._emulated(run)),
+                find=find_hypertable_or_aggregate(self.subject),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True, held_in=HOLDER),
                 disable=_disable(self),
             )
         ]
+
+    def _emulated(self, run: Run) -> str:
+        return assemble(
+            """
+            {{find}}
+            {{reasons}}
+            {{remember}}
+            {{forget}}
+            """,
+            find=emulate.begin(find_hypertable_or_aggregate(self.subject)),
+            reasons=emulate.emulated(refuse_all(f"{DISABLE} of {self.subject}", _REASONS_AGAINST_DISABLING[:2])),
+            remember=emulate.remembered(self.undo_key(run, DISABLE)),
+            forget=emulate.removed(Kind.COLUMNSTORE),
+        )
 
     def reverse(self) -> SetColumnstore:
         if self.was is None:

@@ -10,7 +10,8 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, RETENTION_POLICY
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.facts import find_hypertable, policy
+from tsmigrate.ops import emulate
+from tsmigrate.ops.facts import HOLDER, find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import (
     INTEGER_NOW_MISSING,
@@ -27,11 +28,13 @@ from tsmigrate.ops.support import (
     INSTALLED_VERSION,
     require_support,
     require_support_in_upgrade,
-    return_if_skipped,
     skip_with_upgrade,
+    taken_back,
 )
-from tsmigrate.plpgsql import do_block, lock, tell
+from tsmigrate.plpgsql import assemble, do_block, lock, tell
+from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.sql import literal
+from tsmigrate.undo import Key
 
 ADD, REMOVE = "add_columnstore_policy", "remove_columnstore_policy"
 
@@ -43,6 +46,9 @@ class AddColumnstorePolicy(TableOperation):
 
     `after` is a PostgreSQL interval such as `'7 days'`, or a whole number where the partition column is one.
     `schedule_interval` says how often the job runs; TimescaleDB's default depends on the interval of the chunks.
+
+    The chunks are those of a hypertable or of a continuous aggregate; of this, give more than the `start_offset` of its
+    refresh policy, which would write into the columnstore otherwise.
 
     The job runs as the table's owner, who must be able to log in. Refused where a policy is there already, and where a
     retention policy would drop the chunks before they are old enough.
@@ -61,9 +67,10 @@ class AddColumnstorePolicy(TableOperation):
         *,
         schedule_interval: str | None = None,
         schema: str | None = None,
+        on_unsupported: str | None = None,
     ) -> None:
         """Move chunks into the columnstore once they are old enough."""
-        operations.invoke(cls(table, schema, after, schedule_interval))
+        operations.invoke(cls(table, schema, after, schedule_interval, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         key = self.undo_key(run, ADD)
@@ -79,10 +86,7 @@ class AddColumnstorePolicy(TableOperation):
                 BEGIN
                   {{skip_with_upgrade}}
                   {{require_support}}
-                  {{find}}
-                  {{read_age}}
-                  {{read_schedule}}
-                  {{reasons}}
+                  {{look}}
                   {{lock}}
                   EXECUTE format('%s => $2::%s, schedule_interval => $3::interval)',
                                  CASE WHEN {{version}} < ARRAY[2, 18]
@@ -92,23 +96,48 @@ class AddColumnstorePolicy(TableOperation):
                 END
                 """,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
-                require_support=require_support(key, run),
-                find=find_hypertable(self.subject),
+                require_support=require_support(key, run, emulated=self._deferred(key, age, pause)),
                 age=age.declaration,
                 schedule=pause.declaration,
-                read_age=age.read(),
-                read_schedule=pause.read(),
-                reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *_REASONS)),
+                look=self._look(age, pause, _REASONS),
                 # Two of these at once would both find no policy.
                 lock=lock(
                     self.subject,
                     "SHARE UPDATE EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 version=INSTALLED_VERSION,
             )
         ]
+
+    def _look(self, age: Span, pause: Span, reasons: tuple[Reason, ...]) -> str:
+        return assemble(
+            """
+            {{find}}
+            {{read_age}}
+            {{read_schedule}}
+            {{reasons}}
+            """,
+            find=find_hypertable_or_aggregate(self.subject),
+            read_age=age.read(),
+            read_schedule=pause.read(),
+            reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *reasons)),
+        )
+
+    def _deferred(self, key: Key, age: Span, pause: Span) -> str:
+        """Nothing runs: the schedule is kept with the rest for `promote`."""
+        config = "jsonb_strip_nulls(jsonb_build_object('compress_after', age, 'schedule_interval', schedule))"
+        row = Row(Kind.COLUMNSTORE_POLICY, State.DEFERRED, "facts.relation", config)
+        return assemble(
+            """
+            {{look}}
+            {{enter}}
+            """,
+            look=emulate.begin(self._look(age, pause, emulate.reasons(_REASONS))),
+            enter=emulate.entered(key, row),
+        )
 
     def reverse(self) -> RemoveColumnstorePolicy:
         return RemoveColumnstorePolicy(self.table, self.schema, self)
@@ -149,9 +178,11 @@ class RemoveColumnstorePolicy(TableOperation):
     name = REMOVE
 
     @classmethod
-    def remove_columnstore_policy(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
-        """Remove a hypertable's columnstore policy."""
-        operations.invoke(cls(table, schema))
+    def remove_columnstore_policy(
+        cls, operations: Operations, table: str, *, schema: str | None = None, on_unsupported: str | None = None
+    ) -> None:
+        """Remove the columnstore policy of a hypertable or a continuous aggregate."""
+        operations.invoke(cls(table, schema, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         key = self.undo_key(run, ADD)
@@ -163,7 +194,7 @@ class RemoveColumnstorePolicy(TableOperation):
                   before jsonb;
                 BEGIN
                   {{recall}}
-                  {{skipped}}
+                  {{taken_back}}
                   {{require_support}}
                   {{find}}
                   {{reasons}}
@@ -178,9 +209,11 @@ class RemoveColumnstorePolicy(TableOperation):
                 END
                 """,
                 recall=undo.recall(key, "before"),
-                skipped=return_if_skipped("before"),
-                require_support=require_support_in_upgrade(self.undo_key(run, REMOVE), run),
-                find=find_hypertable(self.subject),
+                taken_back=taken_back("before", key, run, self._emulated()),
+                require_support=require_support_in_upgrade(
+                    self.undo_key(run, REMOVE), run, emulated=self._emulated(self.undo_key(run, REMOVE))
+                ),
+                find=find_hypertable_or_aggregate(self.subject),
                 reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
                 policy=policy(COLUMNSTORE_POLICY),
                 gone=tell(literal(f"{self.subject} has no columnstore policy any more")),
@@ -189,10 +222,23 @@ class RemoveColumnstorePolicy(TableOperation):
                     "SHARE UPDATE EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 version=INSTALLED_VERSION,
             )
         ]
+
+    def _emulated(self, key: Key | None = None) -> str:
+        return assemble(
+            """
+            {{find}}
+            {{remember}}
+            {{forget}}
+            """,
+            find=emulate.begin(find_hypertable_or_aggregate(self.subject)),
+            remember=emulate.remembered(key),
+            forget=emulate.removed(Kind.COLUMNSTORE_POLICY),
+        )
 
     def reverse(self) -> AddColumnstorePolicy:
         if self.added is None:

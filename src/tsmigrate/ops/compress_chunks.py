@@ -9,7 +9,7 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
-from tsmigrate.ops import chunkwise
+from tsmigrate.ops import chunkwise, emulate
 from tsmigrate.ops.facts import find_hypertable
 from tsmigrate.ops.operation import TableOperation, operation
 from tsmigrate.ops.reasons import NO_COLUMNSTORE, NOT_ITS_OWNER, refuse_all
@@ -18,8 +18,17 @@ from tsmigrate.ops.spans import NEGATIVE, Span
 from tsmigrate.ops.support import require_support, return_if_skipped
 from tsmigrate.plpgsql import do_block, tell
 from tsmigrate.sql import literal
+from tsmigrate.undo import Key
 
 COMPRESS = "compress_chunks"
+
+
+def _deferred(key: Key) -> str:
+    """A policy compresses them once the server can. Then the downgrade has nothing to decompress, as after a skip."""
+    return f"{undo.remember(key, _SKIPPED)}\n{emulate.told(key, 'deferred', 'a columnstore policy will compress them')}"
+
+
+_SKIPPED = "'{\"skipped\": true}'"
 
 
 @operation
@@ -41,10 +50,16 @@ class CompressChunks(TableOperation):
 
     @classmethod
     def compress_chunks(
-        cls, operations: Operations, table: str, older_than: str | int, *, schema: str | None = None
+        cls,
+        operations: Operations,
+        table: str,
+        older_than: str | int,
+        *,
+        schema: str | None = None,
+        on_unsupported: str | None = None,
     ) -> None:
         """Move a hypertable's older chunks into the columnstore."""
-        operations.invoke(cls(table, schema, older_than))
+        operations.invoke(cls(table, schema, older_than, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         key = self.undo_key(run, COMPRESS)
@@ -87,7 +102,7 @@ class CompressChunks(TableOperation):
                 END
                 """,
                 forget_skip=chunkwise.forget_that_it_was_skipped(key),
-                require_support=require_support(key, run),
+                require_support=require_support(key, run, emulated=_deferred(key)),
                 older=older.declaration,
                 find=find_hypertable(self.subject),
                 read=older.read(),

@@ -9,14 +9,21 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.aggregate_definition import CAPTURE, RESTORE
+from tsmigrate.ops import emulate
+from tsmigrate.ops.aggregate_definition import CAPTURE, GIVEN, RESTORE, give
 from tsmigrate.ops.buckets import CREATE, find_lost_buckets, told_lost
 from tsmigrate.ops.facts import find_aggregate
 from tsmigrate.ops.operation import TableOperation, operation
-from tsmigrate.ops.run import Run
-from tsmigrate.ops.support import require_support, return_if_skipped
+from tsmigrate.ops.run import OnUnsupported, Run
+from tsmigrate.ops.support import require_support, taken_back
 from tsmigrate.plpgsql import assemble, do_block, free, in_attempts, refuse, tell
+from tsmigrate.policies import aggregate
+from tsmigrate.policies.drop import CAPTURE as CAPTURE_EMULATED
+from tsmigrate.policies.drop import FIND_LOST, TAKE_AWAY
+from tsmigrate.policies.drop import RESTORE as RESTORE_EMULATED
+from tsmigrate.policies.query import take_apart
 from tsmigrate.sql import dollar_quoted, literal
+from tsmigrate.undo import Key
 
 DROP = "drop_continuous_aggregate"
 
@@ -58,9 +65,10 @@ class CreateContinuousAggregate(TableOperation):
         materialized_only: bool = False,
         *,
         schema: str | None = None,
+        on_unsupported: str | None = None,
     ) -> None:
         """Create a continuous aggregate, without data."""
-        operations.invoke(cls(name, schema, query, materialized_only))
+        operations.invoke(cls(name, schema, query, materialized_only, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         query = self.query.strip().rstrip(";").rstrip()
@@ -89,16 +97,34 @@ class CreateContinuousAggregate(TableOperation):
                 END
                 """,
                 create=dollar_quoted(create),
-                require_support=require_support(key, run),
-                remember=undo.remember(key, "jsonb_build_object('at', clock_timestamp())"),
+                require_support=require_support(key, run, emulated=self._emulated(query, key, run)),
+                remember=undo.remember(key, _NOW),
                 execute=executed("query", self.subject, run),
                 mend=_MEND,
             )
         ]
 
+    def _emulated(self, query: str, key: Key, run: Run) -> str:
+        if run.on_unsupported is not OnUnsupported.EMULATE:
+            return ""  # the query need not be taken apart
+        return assemble(
+            """
+            {{create}}
+            {{remember}}
+            {{told}}
+            """,
+            create=aggregate.create(
+                self.table, key, query, take_apart(query), materialized_only=self.materialized_only
+            ),
+            remember=undo.remember(key, f"{_NOW} || '{{\"emulated\": true}}'"),
+            told=emulate.told(key, "emulated", "as a table that tsmigrate policies run refreshes"),
+        )
+
     def reverse(self) -> DropContinuousAggregate:
         return DropContinuousAggregate(self.table, self.schema)
 
+
+_NOW = "jsonb_build_object('at', clock_timestamp())"
 
 _MEND = """\
 CASE WHEN message LIKE '%must include a valid time bucket%'
@@ -132,9 +158,11 @@ class DropContinuousAggregate(TableOperation):
     name = DROP
 
     @classmethod
-    def drop_continuous_aggregate(cls, operations: Operations, name: str, *, schema: str | None = None) -> None:
+    def drop_continuous_aggregate(
+        cls, operations: Operations, name: str, *, schema: str | None = None, on_unsupported: str | None = None
+    ) -> None:
         """Drop a continuous aggregate whose buckets can be made again."""
-        operations.invoke(cls(name, schema))
+        operations.invoke(cls(name, schema, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         created, dropped = self.undo_key(run, CREATE), self.undo_key(run, DROP)
@@ -150,7 +178,7 @@ class DropContinuousAggregate(TableOperation):
                   detail text;
                 BEGIN
                   {{recall}}
-                  {{return_if_skipped}}
+                  {{taken_back}}
                   IF was_created IS NULL THEN
                     {{require_support}}
                   END IF;
@@ -170,8 +198,8 @@ class DropContinuousAggregate(TableOperation):
                 END
                 """,
                 recall=undo.recall(created, "was_created"),
-                return_if_skipped=return_if_skipped("was_created"),
-                require_support=require_support(dropped, run),
+                taken_back=taken_back("was_created", created, run, self._emulated(run)),
+                require_support=require_support(dropped, run, emulated=self._emulated(run, dropped)),
                 find=find_aggregate(self.subject),
                 find_lost=find_lost_buckets(
                     self.subject, created_at="(was_created ->> 'at')::timestamptz", changes_are_lost=True
@@ -186,6 +214,27 @@ class DropContinuousAggregate(TableOperation):
                 ),
             )
         ]
+
+    def _emulated(self, run: Run, dropped: Key | None = None) -> str:
+        """`dropped`: where to remember what it takes to make it again, if that is asked for."""
+        return assemble(
+            """
+            {{find}}
+            {{find_lost}}
+            IF lost.whole + lost.partly > 0 THEN
+              {{destroy}}
+            END IF;
+            {{remember}}
+            {{drop}}
+            {{take_away}}
+            """,
+            find=emulate.begin(find_aggregate(self.subject)),
+            find_lost=FIND_LOST,
+            destroy=archive_or_refuse(self.subject, run),
+            remember=f"{GIVEN}\n{CAPTURE_EMULATED}\n{undo.remember(dropped, 'remembered')}" if dropped else "",
+            drop=executed(literal(f"DROP VIEW {self.subject}"), self.subject, run),
+            take_away=TAKE_AWAY,
+        )
 
     def reverse(self) -> RestoreContinuousAggregate:
         return RestoreContinuousAggregate(self.table, self.schema)
@@ -226,6 +275,12 @@ EXECUTE format('COMMENT ON TABLE %s IS %L', archive, {{described}});
 {{tell}}"""
 
 
+_RESTORE_EMULATED = f"""\
+{RESTORE_EMULATED}
+view := format('%I.%I', remembered ->> 'schema', remembered ->> 'name');
+{give("VIEW")}"""
+
+
 @operation
 @dataclass(frozen=True)
 class RestoreContinuousAggregate(TableOperation):
@@ -249,16 +304,18 @@ class RestoreContinuousAggregate(TableOperation):
                 """
                 DECLARE
                   remembered jsonb;
+                  view text;
+                  part record;
                 BEGIN
                   {{recall}}
                   {{insist}}
-                  {{return_if_skipped}}
+                  {{taken_back}}
                   {{restore}}
                 END
                 """,
                 recall=undo.recall(key, "remembered"),
                 insist=undo.insist("remembered", key),
-                return_if_skipped=return_if_skipped("remembered"),
+                taken_back=taken_back("remembered", key, run, _RESTORE_EMULATED),
                 restore=RESTORE,
             )
         ]

@@ -43,6 +43,8 @@ class Operation(MigrateOperation):
     name: ClassVar[str]
     notes: Sequence[str] = field(default=(), kw_only=True, compare=False, repr=False, metadata=NOT_WRITTEN)
     """What whoever reviews a generated revision should know: comments above the call."""
+    on_unsupported: str | None = field(default=None, kw_only=True, metadata=NOT_WRITTEN)
+    """What becomes of it where the server cannot do it; None: what `tsmigrate.on_unsupported` says."""
     isolated: ClassVar[bool] = False
     """It cannot run in a transaction, so it is alone in its revision, and can be run again after it was cut off."""
 
@@ -108,7 +110,7 @@ def _run(operations: Operations, asked: Operation) -> None:
             "  mend: pass transaction_per_migration=True to context.configure in env.py"
         )
     asked = _where_it_is(asked, context)
-    circumstances = run.of(asked.name)
+    circumstances = run.of(asked.name, asked.on_unsupported)
     _refuse_company(context, asked, circumstances.revision)
     statements = asked.statements(circumstances)
     if not asked.isolated:

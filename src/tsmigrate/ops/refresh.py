@@ -9,13 +9,16 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.errors import UsageError
+from tsmigrate.ops import emulate
 from tsmigrate.ops.buckets import find_lost_buckets, told_lost
 from tsmigrate.ops.facts import find_aggregate
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.support import require_support
-from tsmigrate.plpgsql import do_block, refuse
+from tsmigrate.plpgsql import assemble, do_block, refuse
+from tsmigrate.policies.refresh import refresh
 from tsmigrate.sql import literal
+from tsmigrate.undo import Key
 
 REFRESH = "refresh_continuous_aggregate"
 
@@ -46,9 +49,10 @@ class RefreshContinuousAggregate(TableOperation):
         end: str | int | None = None,
         *,
         schema: str | None = None,
+        on_unsupported: str | None = None,
     ) -> None:
         """Bring a continuous aggregate in line with the rows below it."""
-        operations.invoke(cls(name, schema, start, end))
+        operations.invoke(cls(name, schema, start, end, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         key = self.undo_key(run, REFRESH)
@@ -73,7 +77,7 @@ class RefreshContinuousAggregate(TableOperation):
                 END
                 """,
                 recall=undo.recall(key, "earlier"),
-                require_support=require_support(key, run),
+                require_support=require_support(key, run, emulated=self._emulated(key, start, end)),
                 find=find_aggregate(self.subject),
                 find_lost=find_lost_buckets(self.subject, since=start, until=end, changes_are_lost=False),
                 would_delete=refuse(
@@ -85,6 +89,19 @@ class RefreshContinuousAggregate(TableOperation):
                 end=end,
             )
         ]
+
+    def _emulated(self, key: Key, start: str, end: str) -> str:
+        """Never destroys: see `tsmigrate.policies.refresh`."""
+        return assemble(
+            """
+            {{find}}
+            {{refresh}}
+            {{told}}
+            """,
+            find=emulate.begin(find_aggregate(self.subject)),
+            refresh=refresh("facts.relation", f"{start}::text", f"{end}::text"),
+            told=emulate.told(key, "emulated", "it is refreshed"),
+        )
 
     def reverse(self) -> KeepRefreshed:
         return KeepRefreshed(self.table, self.schema, self)

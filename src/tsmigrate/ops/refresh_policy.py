@@ -10,6 +10,7 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.catalog.timescale import REFRESH_POLICY, RETENTION_POLICY
 from tsmigrate.errors import UsageError
+from tsmigrate.ops import emulate
 from tsmigrate.ops.facts import find_aggregate
 from tsmigrate.ops.operation import ALWAYS_WRITTEN, NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, OWNER_CANNOT_LOG_IN, Reason, has_policy, refuse_all
@@ -18,11 +19,13 @@ from tsmigrate.ops.spans import Span, schedule, size
 from tsmigrate.ops.support import (
     require_support,
     require_support_in_upgrade,
-    return_if_skipped,
     skip_with_upgrade,
+    taken_back,
 )
-from tsmigrate.plpgsql import do_block
+from tsmigrate.plpgsql import assemble, do_block
+from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.sql import literal
+from tsmigrate.undo import Key
 
 ADD, REMOVE = "add_refresh_policy", "remove_refresh_policy"
 
@@ -39,6 +42,13 @@ p.proc_name = {literal(RETENTION_POLICY)} AND p.config ->> 'drop_after' IS NOT N
 _BELOW = "format('%I.%I', coalesce(b.view_schema, facts.source_schema), coalesce(b.view_name, facts.source_name))"
 
 _SINCE, _UNTIL, _WIDTH, _DROP_AFTER = map(size, ("since", "until", "width", "p.config ->> 'drop_after'"))
+
+_WIDTH_OF_BUCKETS = """\
+SELECT i.bucket_width INTO width
+  FROM _timescaledb_catalog.hypertable h, _timescaledb_functions.cagg_get_bucket_function_info(h.id) i
+ WHERE (h.schema_name, h.table_name) = (facts.holder_schema, facts.holder_name);"""
+_WIDTH_OF_EMULATED_BUCKETS = """\
+SELECT config ->> 'width' INTO width FROM tsmigrate.policy WHERE relation = facts.relation AND kind = 'aggregate';"""
 
 _OFFSET = "give an interval such as '3 months', or a whole number where the partition column is one"
 
@@ -110,9 +120,10 @@ class AddRefreshPolicy(TableOperation):
         schedule_interval: str,
         *,
         schema: str | None = None,
+        on_unsupported: str | None = None,
     ) -> None:
         """Refresh a continuous aggregate on a schedule."""
-        operations.invoke(cls(name, schema, start_offset, end_offset, schedule_interval))
+        operations.invoke(cls(name, schema, start_offset, end_offset, schedule_interval, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         key = self.undo_key(run, ADD)
@@ -131,24 +142,49 @@ class AddRefreshPolicy(TableOperation):
                 BEGIN
                   {{skip_with_upgrade}}
                   {{require_support}}
-                  {{find}}
-                  {{read_spans}}
-                  SELECT i.bucket_width INTO width
-                    FROM _timescaledb_catalog.hypertable h, _timescaledb_functions.cagg_get_bucket_function_info(h.id) i
-                   WHERE (h.schema_name, h.table_name) = (facts.holder_schema, facts.holder_name);
-                  {{reasons}}
+                  {{look}}
                   EXECUTE format('SELECT add_continuous_aggregate_policy($1, $2::%1$s, $3::%1$s, $4::interval)',
                                  facts.span_type) USING facts.relation, since, until, schedule;
                 END
                 """,
                 spans="\n".join(span.declaration for span in spans),
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
-                require_support=require_support(key, run),
-                find=find_aggregate(self.subject),
-                read_spans="\n".join(span.read() for span in spans),
-                reasons=refuse_all(f"{ADD} of {self.subject}", (*(span.reason for span in spans), *_REASONS)),
+                require_support=require_support(key, run, emulated=self._emulated(key, spans)),
+                look=self._look(spans, _REASONS, _WIDTH_OF_BUCKETS),
             )
         ]
+
+    def _look(self, spans: tuple[Span, ...], reasons: tuple[Reason, ...], width: str) -> str:
+        """Everything is asked before anything is done."""
+        return assemble(
+            """
+            {{find}}
+            {{read_spans}}
+            {{width}}
+            {{reasons}}
+            """,
+            find=find_aggregate(self.subject),
+            read_spans="\n".join(span.read() for span in spans),
+            width=width,
+            reasons=refuse_all(f"{ADD} of {self.subject}", (*(span.reason for span in spans), *reasons)),
+        )
+
+    def _emulated(self, key: Key, spans: tuple[Span, ...]) -> str:
+        row = Row(
+            Kind.REFRESH,
+            State.EMULATED,
+            "facts.relation",
+            config="jsonb_build_object('start_offset', since, 'end_offset', until)",
+            every="schedule::interval",
+        )
+        return assemble(
+            """
+            {{look}}
+            {{enter}}
+            """,
+            look=emulate.begin(self._look(spans, emulate.reasons(_REASONS), _WIDTH_OF_EMULATED_BUCKETS)),
+            enter=emulate.entered(key, row),
+        )
 
     def reverse(self) -> RemoveRefreshPolicy:
         return RemoveRefreshPolicy(self.table, self.schema, self)
@@ -166,9 +202,11 @@ class RemoveRefreshPolicy(TableOperation):
     name = REMOVE
 
     @classmethod
-    def remove_refresh_policy(cls, operations: Operations, name: str, *, schema: str | None = None) -> None:
+    def remove_refresh_policy(
+        cls, operations: Operations, name: str, *, schema: str | None = None, on_unsupported: str | None = None
+    ) -> None:
         """Refresh a continuous aggregate no longer by itself."""
-        operations.invoke(cls(name, schema))
+        operations.invoke(cls(name, schema, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         return [
@@ -179,18 +217,32 @@ class RemoveRefreshPolicy(TableOperation):
                   skipped jsonb;
                 BEGIN
                   {{recall}}
-                  {{return_if_skipped}}
+                  {{taken_back}}
                   {{require_support}}
                   {{find}}
                   PERFORM remove_continuous_aggregate_policy(facts.relation, if_exists => true);
                 END
                 """,
                 recall=undo.recall(self.undo_key(run, ADD), "skipped"),
-                return_if_skipped=return_if_skipped("skipped"),
-                require_support=require_support_in_upgrade(self.undo_key(run, REMOVE), run),
+                taken_back=taken_back("skipped", self.undo_key(run, ADD), run, self._emulated()),
+                require_support=require_support_in_upgrade(
+                    self.undo_key(run, REMOVE), run, emulated=self._emulated(self.undo_key(run, REMOVE))
+                ),
                 find=find_aggregate(self.subject),
             )
         ]
+
+    def _emulated(self, key: Key | None = None) -> str:
+        return assemble(
+            """
+            {{find}}
+            {{remember}}
+            {{forget}}
+            """,
+            find=emulate.begin(find_aggregate(self.subject)),
+            remember=emulate.remembered(key),
+            forget=emulate.removed(Kind.REFRESH),
+        )
 
     def reverse(self) -> AddRefreshPolicy:
         if self.added is None:

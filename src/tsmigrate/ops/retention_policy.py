@@ -10,6 +10,7 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, REFRESH_POLICY, RETENTION_POLICY
 from tsmigrate.errors import UsageError
+from tsmigrate.ops import emulate
 from tsmigrate.ops.facts import OF_HOLDER, find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import (
@@ -25,11 +26,16 @@ from tsmigrate.ops.spans import Span, schedule, size
 from tsmigrate.ops.support import (
     require_support,
     require_support_in_upgrade,
-    return_if_skipped,
     skip_with_upgrade,
+    taken_back,
 )
 from tsmigrate.plpgsql import assemble, do_block, refuse, tell
+from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.sql import literal
+from tsmigrate.undo import Key
+
+EVERY = "1 day"
+"""How often TimescaleDB drops chunks where nothing is said."""
 
 ADD, REMOVE = "add_retention_policy", "remove_retention_policy"
 
@@ -108,6 +114,32 @@ _CHUNKS = f"""\
   WHERE {OF_HOLDER})"""
 
 
+def chunks_replaced(subject: str, old: str) -> str:
+    """Chunks were made anew, with all their rows: a downgrade of retention is not to take the old ones for dropped.
+
+    `old` is an expression of type text[], the names of those that there were; `facts` is known. What an upgrade knew
+    and had been dropped before stays known.
+    """
+    return assemble(
+        """
+        IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
+          UPDATE tsmigrate.undo
+             SET definition = {{memory}} || jsonb_build_object(
+                   'chunks', {{chunks}} || coalesce((
+                     SELECT jsonb_agg(k) FROM jsonb_array_elements(definition -> 'chunks') AS k
+                      WHERE NOT format('%I.%I', k ->> 'schema', k ->> 'name') = ANY ({{old}})), '[]'))
+           WHERE operation = {{operation}} AND definition ? 'chunks'
+             AND to_regclass(subject) = {{subject}}::regclass;
+        END IF;
+        """,
+        memory=assemble(_MEMORY, chunks=_CHUNKS),
+        chunks=_CHUNKS,
+        old=old,
+        operation=literal(ADD),
+        subject=literal(subject),
+    )
+
+
 @dataclass(frozen=True)
 class _Retention(TableOperation):
     def key(self, run: Run) -> undo.Key:
@@ -141,9 +173,10 @@ class AddRetentionPolicy(_Retention):
         schedule_interval: str | None = None,
         *,
         schema: str | None = None,
+        on_unsupported: str | None = None,
     ) -> None:
         """Drop chunks when all their rows are older than this."""
-        operations.invoke(cls(table, schema, drop_after, schedule_interval))
+        operations.invoke(cls(table, schema, drop_after, schedule_interval, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         age = Span("drop_after", "drop_after", self.drop_after, "give the age at which rows may go: '3 months'")
@@ -159,11 +192,7 @@ class AddRetentionPolicy(_Retention):
                 BEGIN
                   {{skip_with_upgrade}}
                   {{require_support}}
-                  {{find}}
-                  {{read_age}}
-                  {{read_schedule}}
-                  {{reasons}}
-                  {{unrefreshed}}
+                  {{look}}
                   {{remember}}
                   EXECUTE format('SELECT add_retention_policy($1, $2::%s, schedule_interval => $3::interval)',
                                  facts.span_type) USING facts.relation, drop_after, schedule;
@@ -172,15 +201,45 @@ class AddRetentionPolicy(_Retention):
                 age=age.declaration,
                 schedule=pause.declaration,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
-                require_support=require_support(self.key(run), run),
-                find=find_hypertable_or_aggregate(self.subject),
-                read_age=age.read(),
-                read_schedule=pause.read(),
-                reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *_REASONS)),
-                unrefreshed=_unrefreshed(self.subject),
+                require_support=require_support(self.key(run), run, emulated=self._emulated(run, age, pause)),
+                look=self._look(age, pause, _REASONS),
                 remember=undo.remember(self.key(run), assemble(_MEMORY, chunks=_CHUNKS)),
             )
         ]
+
+    def _look(self, age: Span, pause: Span, reasons: tuple[Reason, ...]) -> str:
+        """Everything is asked before anything is done."""
+        return assemble(
+            """
+            {{find}}
+            {{read_age}}
+            {{read_schedule}}
+            {{reasons}}
+            {{unrefreshed}}
+            """,
+            find=find_hypertable_or_aggregate(self.subject),
+            read_age=age.read(),
+            read_schedule=pause.read(),
+            reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *reasons)),
+            unrefreshed=_unrefreshed(self.subject),
+        )
+
+    def _emulated(self, run: Run, age: Span, pause: Span) -> str:
+        row = Row(
+            Kind.RETENTION,
+            State.EMULATED,
+            "facts.relation",
+            config="jsonb_build_object('drop_after', drop_after)",
+            every=f"coalesce(schedule::interval, {literal(EVERY)})",
+        )
+        return assemble(
+            """
+            {{look}}
+            {{enter}}
+            """,
+            look=emulate.begin(self._look(age, pause, emulate.reasons(_REASONS))),
+            enter=emulate.entered(self.key(run), row, memory=assemble(_MEMORY, chunks=_CHUNKS)),
+        )
 
     def reverse(self) -> RemoveRetentionPolicy:
         return RemoveRetentionPolicy(self.table, self.schema, self)
@@ -223,9 +282,11 @@ class RemoveRetentionPolicy(_Retention):
     name = REMOVE
 
     @classmethod
-    def remove_retention_policy(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
+    def remove_retention_policy(
+        cls, operations: Operations, table: str, *, schema: str | None = None, on_unsupported: str | None = None
+    ) -> None:
         """Remove the retention policy that this revision added."""
-        operations.invoke(cls(table, schema))
+        operations.invoke(cls(table, schema, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         return [
@@ -238,7 +299,7 @@ class RemoveRetentionPolicy(_Retention):
                 BEGIN
                   {{recall}}
                   {{insist}}
-                  {{return_if_skipped}}
+                  {{taken_back}}
                   {{require_support}}
                   {{find}}
                   {{find_gone}}
@@ -252,19 +313,46 @@ class RemoveRetentionPolicy(_Retention):
                 """,
                 recall=undo.recall(self.key(run), "before"),
                 insist=undo.insist("before", self.key(run)) if run.downgrading else "",
-                return_if_skipped=return_if_skipped("before"),
-                require_support=require_support_in_upgrade(self.undo_key(run, REMOVE), run),
+                taken_back=taken_back("before", self.key(run), run, self._emulated(run)),
+                require_support=require_support_in_upgrade(
+                    self.undo_key(run, REMOVE), run, emulated=self._emulated(run, self.undo_key(run, REMOVE))
+                ),
                 find=find_hypertable_or_aggregate(self.subject),
                 find_gone=assemble(_FIND_GONE, policy=policy(RETENTION_POLICY)),
-                removed=tell(
-                    literal(
-                        f"the retention policy of {self.subject} goes; what it may have dropped does not come back"
-                    ),
-                    "WARNING",
-                ),
+                removed=self._told_removed,
                 lost=self._lost(run),
             )
         ]
+
+    @property
+    def _told_removed(self) -> str:
+        told = f"the retention policy of {self.subject} goes; what it may have dropped does not come back"
+        return tell(literal(told), "WARNING")
+
+    def _emulated(self, run: Run, key: Key | None = None) -> str:
+        """`key`: what the downgrade of this is to find. What our own runner has dropped is known exactly."""
+        return assemble(
+            """
+            {{begin}}
+            IF gone IS NULL THEN
+              SELECT format('%s of its chunks or buckets made since have been dropped', config ->> 'dropped') INTO gone
+                FROM tsmigrate.policy
+               WHERE relation = facts.relation AND kind = 'retention' AND (config ->> 'dropped')::bigint > 0;
+            END IF;
+            IF gone IS NULL THEN
+              {{told_removed}}
+            ELSE
+              {{lost}}
+            END IF;
+            {{remember}}
+            {{forget}}
+            """,
+            begin=emulate.begin(f"{find_hypertable_or_aggregate(self.subject)}\n{_FIND_GONE_SINCE_UPGRADE}"),
+            told_removed=self._told_removed,
+            lost=self._lost(run),
+            remember=emulate.remembered(key),
+            forget=emulate.removed(Kind.RETENTION),
+        )
 
     def _lost(self, run: Run) -> str:
         message = f"format('%s, and the rows do not come back: %s', {literal(self.subject)}, gone)"
@@ -284,7 +372,7 @@ class RemoveRetentionPolicy(_Retention):
 
 
 # A chunk that was merged lives on in another of that time; one that was detached, as a table.
-_FIND_GONE = """\
+_FIND_GONE_SINCE_UPGRADE = """\
 SELECT format('%s of the %s chunks that there were at the upgrade have been dropped', count(*),
               jsonb_array_length(before -> 'chunks'))
   INTO gone
@@ -298,10 +386,13 @@ SELECT format('%s of the %s chunks that there were at the upgrade have been drop
         AND CASE WHEN facts.by_number
                  THEN m.range_start_integer <= c.since::bigint AND m.range_end_integer >= c.until::bigint
                  ELSE m.range_start <= c.since::timestamptz AND m.range_end >= c.until::timestamptz END)
-HAVING count(*) > 0;
+HAVING count(*) > 0;"""
+
+_FIND_GONE = f"""\
+{_FIND_GONE_SINCE_UPGRADE}
 IF gone IS NULL AND EXISTS (
   SELECT FROM timescaledb_information.job_stats s
-   WHERE s.total_successes > 0 AND s.job_id IN (SELECT job_id FROM timescaledb_information.jobs WHERE {{policy}})
+   WHERE s.total_successes > 0 AND s.job_id IN (SELECT job_id FROM timescaledb_information.jobs WHERE {{{{policy}}}})
 ) THEN
   SELECT format('chunks made since the upgrade may have been dropped: %s numbers of chunks are missing', missing)
     INTO gone

@@ -1,0 +1,165 @@
+"""Hand over to the server what was emulated and deferred, once it can do it itself.
+
+Each policy is a transaction of its own: TimescaleDB's own comes, by the very operation that the revision names, and
+ours goes. Cut off anywhere, what is handed over is handed over, and the next run goes on with the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from tsmigrate import capability
+from tsmigrate.errors import BlockedError, TsmigrateError
+from tsmigrate.finding import Finding, Severity
+from tsmigrate.ops.columnstore import SetColumnstore
+from tsmigrate.ops.columnstore_policy import AddColumnstorePolicy
+from tsmigrate.ops.operation import TableOperation
+from tsmigrate.ops.refresh_policy import AddRefreshPolicy
+from tsmigrate.ops.retention_policy import AddRetentionPolicy
+from tsmigrate.ops.run import Run
+from tsmigrate.plpgsql import Locking, as_do
+from tsmigrate.policies import runner, state
+from tsmigrate.policies.state import Kind, Policy
+from tsmigrate.promote import aggregate
+from tsmigrate.sql import raw
+from tsmigrate.url import without_passwords
+
+ORDER = (Kind.AGGREGATE, Kind.COLUMNSTORE, Kind.COLUMNSTORE_POLICY, Kind.REFRESH, Kind.RETENTION)
+"""A refresh is there before retention drops what it has not aggregated."""
+
+
+@dataclass(frozen=True)
+class Promotion:
+    policy: Policy
+    refused: str = ""
+    mend: str = ""
+
+    @property
+    def finding(self) -> Finding:
+        severity = Severity.BLOCKER if self.refused else Severity.OK
+        return Finding(str(self.policy.kind), severity, self.policy.name, self.refused, self.mend)
+
+
+def waiting(connection: Connection) -> list[Policy]:
+    """What there is to hand over, in its order: an aggregate after the one that it reads."""
+    found = [policy for policy in state.policies(connection) if policy.relation]
+    ordered = [policy for kind in ORDER for policy in found if policy.kind is kind]
+    return sorted(ordered, key=lambda policy: (ORDER.index(policy.kind), _depth(policy, found)))
+
+
+def _depth(policy: Policy, found: Sequence[Policy]) -> int:
+    below = [each for each in found if each.kind is Kind.AGGREGATE and each.relation == policy.source]
+    return 1 + _depth(below[0], found) if below else 0
+
+
+def promote(connection: Connection, tell: Callable[[str], None], *, dry_run: bool = False) -> Iterator[Promotion]:
+    """One by one; with `dry_run` everything but the filling of aggregates is tried in one transaction, rolled back."""
+    capability.require(capability.ask(connection), "add_retention_policy")
+    connection.rollback()
+    try:
+        yield from _one_by_one(connection, tell, _tried if dry_run else _promoted)
+        if not dry_run:
+            connection.execute(raw(as_do(_LEFT_OVER)))
+            connection.commit()
+    finally:
+        connection.rollback()
+
+
+_Step = Callable[[Connection, Policy, Callable[[str], None]], None]
+
+
+def _one_by_one(connection: Connection, tell: Callable[[str], None], step: _Step) -> Iterator[Promotion]:
+    done: set[tuple[str, Kind]] = set()
+    while left := [policy for policy in waiting(connection) if (policy.name, policy.kind) not in done]:
+        policy = left[0]  # read anew each time: what is on an aggregate is on another one now
+        done.add((policy.name, policy.kind))
+        tell(policy.told)
+        try:
+            step(connection, policy, tell)
+        except DBAPIError as error:
+            hint = getattr(getattr(error.orig, "diag", None), "message_hint", None)
+            refused = without_passwords(str(error.orig).split("CONTEXT:")[0].split("HINT:")[0].strip())
+            yield Promotion(policy, refused, hint or "")
+        except TsmigrateError as error:
+            yield Promotion(policy, error.message, error.mend)
+        else:
+            yield Promotion(policy)
+
+
+def _promoted(connection: Connection, policy: Policy, tell: Callable[[str], None]) -> None:
+    connection.rollback()
+    try:
+        with runner.alone(connection, policy) as alone:
+            if not alone:
+                raise BlockedError("a runner is at it", mend="run promote again when it is done")
+            if policy.kind is Kind.AGGREGATE:
+                aggregate.promote(connection, policy, tell)
+            else:
+                _by_operation(connection, policy)
+                connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _tried(connection: Connection, policy: Policy, _tell: Callable[[str], None]) -> None:
+    with connection.begin_nested():
+        if policy.kind is Kind.AGGREGATE:
+            aggregate.tried(connection, policy)
+        else:
+            _by_operation(connection, policy)
+
+
+def _by_operation(connection: Connection, policy: Policy) -> None:
+    """As if the revision ran now: what its downgrade needs is remembered anew, as of now."""
+    operation = _operation(policy)
+    key = {"revision": policy.revision, "operation": policy.operation, "subject": policy.subject}
+    connection.execute(_NO_LONGER, {"oid": policy.oid, "kind": str(policy.kind)})
+    connection.execute(_FORGET, key)
+    run = Run(revision=policy.revision, locking=Locking())
+    for statement in operation.statements(run):
+        connection.execute(raw(statement))
+    if connection.execute(raw("SELECT to_regclass('tsmigrate.undo')")).scalar():
+        connection.execute(_RENAME, key | {"here": operation.subject})
+    connection.execute(raw(as_do(f"BEGIN\n{state.SWEEP}\nEND")))
+
+
+_NO_LONGER = text("DELETE FROM tsmigrate.policy WHERE relation = :oid AND kind = :kind")
+_FORGET = text(
+    "DELETE FROM tsmigrate.undo WHERE revision = :revision AND operation = :operation AND subject = :subject"
+)
+_RENAME = text(
+    "UPDATE tsmigrate.undo SET subject = :subject "
+    "WHERE revision = :revision AND operation = :operation AND subject = :here"
+)
+
+
+def _operation(policy: Policy) -> TableOperation:
+    if policy.relation is None:
+        raise BlockedError(f"{policy.name} is gone")
+    name, schema, config = policy.relation.name, policy.relation.schema, policy.config
+    if policy.kind is Kind.COLUMNSTORE:
+        declared = config["declared"]
+        return SetColumnstore(name, schema, declared["segmentby"], declared["orderby"])
+    if policy.kind is Kind.COLUMNSTORE_POLICY:
+        return AddColumnstorePolicy(name, schema, config["compress_after"], config.get("schedule_interval"))
+    if policy.kind is Kind.REFRESH:
+        return AddRefreshPolicy(name, schema, config["start_offset"], config["end_offset"], policy.every or "")
+    return AddRetentionPolicy(name, schema, config["drop_after"], policy.every)
+
+
+# What other revisions have left of the same things is read by TimescaleDB's own operations from now on. An aggregate
+# that was dropped while it was emulated can only come back as it was.
+_LEFT_OVER = """\
+BEGIN
+  IF to_regclass('tsmigrate.policy') IS NULL AND to_regclass('tsmigrate.undo') IS NOT NULL THEN
+    UPDATE tsmigrate.undo
+       SET definition = CASE WHEN definition ? 'before' THEN (definition -> 'before') - 'declared'
+                             ELSE definition - 'emulated' END
+     WHERE definition ? 'emulated' AND operation <> 'drop_continuous_aggregate';
+  END IF;
+END"""
