@@ -13,6 +13,7 @@ from advise_support import EVENTS, FILL
 from alembic_project import BY_ARGUMENT, GOOD_ENV, Project
 from generate.conftest import INI, Site
 from support import Run, Take
+from tsmigrate.advise.generate import files
 from tsmigrate.advise.generate.files import Made, put_in_place
 from tsmigrate.capability import Edition
 from tsmigrate.errors import BlockedError
@@ -220,17 +221,25 @@ def test_a_server_without_timescaledb_is_told_of(
     assert not site.written()
 
 
+@pytest.mark.parametrize(
+    ("statement", "creates"), [("CREATE EXTENSION IF NOT EXISTS timescaledb CASCADE", True), ("SELECT 1", False)]
+)
+def test_a_revision_that_creates_the_extension_is_seen(project: Project, statement: str, creates: bool) -> None:
+    project.revision("plain", statement)
+    assert files.project(project.ini).creates_extension is creates
+
+
 def test_files_go_to_their_places_all_or_none_and_over_nothing(tmp_path: Path) -> None:
-    files = []
+    made = []
     for name in ("one.py", "two.py"):
         (tmp_path / name).write_text(f"new {name}")
-        files.append(Made(name, name, tmp_path / name, tmp_path / "versions" / name, tmp_path))
+        made.append(Made(name, name, tmp_path / name, tmp_path / "versions" / name, tmp_path))
     (tmp_path / "versions").mkdir()
     (tmp_path / "versions" / "two.py").write_text("mine")
     with pytest.raises(BlockedError, match=r"two\.py is there already, and nothing is overwritten"):
-        put_in_place(files)
+        put_in_place(made)
     assert [each.name for each in (tmp_path / "versions").iterdir()] == ["two.py"]
     assert (tmp_path / "versions" / "two.py").read_text() == "mine"
     (tmp_path / "versions" / "two.py").unlink()
-    put_in_place(files)
+    put_in_place(made)
     assert (tmp_path / "versions" / "one.py").read_text() == "new one.py"

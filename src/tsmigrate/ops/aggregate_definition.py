@@ -34,8 +34,8 @@ EXECUTE format(
   ' WHERE (j.hypertable_schema, j.hypertable_name) IN (($1, $2), ($3, $4))',
   coalesce(to_regclass('_timescaledb_catalog.bgw_job'), to_regclass('_timescaledb_config.bgw_job')))
   INTO jobs USING facts.holder_schema, facts.holder_name, facts.schema, facts.name;
-{{given}}
 {{read_columnstore}}
+{{given}}
 SELECT remembered || jsonb_build_object(
   'span_type', facts.span_type,
   'query', rtrim(a.view_definition, E'; \\n'), 'materialized_only', a.materialized_only,
@@ -190,8 +190,8 @@ CAPTURE = assemble(
     within=assemble(
         _CAPTURE,
         on_it=ON_IT,
-        given=GIVEN,
         read_columnstore=read_settings("columnstore"),
+        given=GIVEN,
         unknown_job=refuse(
             "format('a job works on %s that could not be made again: %s', facts.relation, detail)",
             "delete the job first: SELECT delete_job(…)",

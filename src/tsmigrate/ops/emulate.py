@@ -50,7 +50,9 @@ _IN_PLACE = {
         name 'tsmigrate' AS materialization_hypertable_schema,
         (p.config ->> 'holder')::name AS materialization_hypertable_name,
         m.nspname AS hypertable_schema, s.relname AS hypertable_name,
-        (p.config ->> 'materialized_only')::boolean AS materialized_only, false AS compression_enabled
+        (p.config ->> 'materialized_only')::boolean AS materialized_only,
+        EXISTS (SELECT FROM tsmigrate.policy WHERE relation = p.relation AND kind = 'columnstore')
+          AS compression_enabled
    FROM {_NAMED} JOIN pg_class s ON s.oid = p.source JOIN pg_namespace m ON m.oid = s.relnamespace
   WHERE p.kind = 'aggregate')""",
     "dimensions": """\

@@ -24,6 +24,7 @@ from tsmigrate.settings import DEFAULT_INI, PYPROJECT
 
 _WIDTH = 100
 _CALLED = re.compile(r"\bop\.\w+")
+_EXTENSION = re.compile(r"create_timescaledb_extension|create\s+extension\s[^;]*timescaledb", re.IGNORECASE)
 _LONGEST_NUMBER = 6  # longer ones are Alembic's own, which happen to have no letter
 
 
@@ -73,10 +74,11 @@ class Project:
             )
         return Path(folders[0])
 
-    def mentions(self, text: str) -> bool:
-        """Whether a revision that is there holds `text`."""
+    @property
+    def creates_extension(self) -> bool:
+        """Whether a revision that is there does."""
         return any(
-            text in Path(each.path).read_text(encoding="utf-8", errors="replace")
+            _EXTENSION.search(Path(each.path).read_text(encoding="utf-8", errors="replace"))
             for each in self.script.walk_revisions()
         )
 

@@ -58,13 +58,9 @@ def prepare(
         evidence,
         definitions,
         Reasons(plan, {each.table.relation: each for each in advices}),
-        extension=bool(plan.tables) and not _creates_extension(project),
+        extension=bool(plan.tables) and not project.creates_extension,
     )
     return Prepared((*found, *done), tuple(writer.revisions()))
-
-
-def _creates_extension(project: Project) -> bool:
-    return project.mentions("create_timescaledb_extension") or project.mentions("EXTENSION timescaledb")
 
 
 def _still_to_do(connection: Connection, plan: Plan, evidence: Evidence) -> tuple[Plan, list[Finding]]:
