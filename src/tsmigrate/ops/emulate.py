@@ -43,7 +43,8 @@ _IN_PLACE = {
     "jobs": f"""\
 (SELECT n.nspname AS hypertable_schema, c.relname AS hypertable_name, 1000 AS job_id, p.config, p.schedule_interval,
         CASE p.kind WHEN 'retention' THEN 'policy_retention' WHEN 'refresh' THEN 'policy_refresh_continuous_aggregate'
-                    WHEN 'columnstore policy' THEN 'policy_compression' END AS proc_name
+                    WHEN 'columnstore policy' THEN 'policy_compression' WHEN 'reorder policy' THEN 'policy_reorder'
+                    END AS proc_name
    FROM {_NAMED} WHERE p.kind NOT IN ('aggregate', 'columnstore'))""",
     "continuous_aggregates": f"""\
 (SELECT n.nspname AS view_schema, c.relname AS view_name, p.config ->> 'definition' AS view_definition,

@@ -10,19 +10,22 @@ from alembic.operations import Operations
 from tsmigrate import undo
 from tsmigrate.catalog.timescale import REORDER_POLICY
 from tsmigrate.errors import UsageError
+from tsmigrate.ops import emulate
 from tsmigrate.ops.facts import find_hypertable, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, OWNER_CANNOT_LOG_IN, Reason, has_policy, refuse_all
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.spans import schedule
+from tsmigrate.ops.spans import Span, schedule
 from tsmigrate.ops.support import (
     require_support,
     require_support_in_upgrade,
-    return_if_skipped,
     skip_with_upgrade,
+    taken_back,
 )
-from tsmigrate.plpgsql import do_block, lock, tell
+from tsmigrate.plpgsql import assemble, do_block, lock, tell
+from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.sql import identifier, literal
+from tsmigrate.undo import Key
 
 ADD, REMOVE = "add_reorder_policy", "remove_reorder_policy"
 
@@ -52,12 +55,14 @@ class AddReorderPolicy(TableOperation):
         *,
         schedule_interval: str | None = None,
         schema: str | None = None,
+        on_unsupported: str | None = None,
     ) -> None:
         """Rewrite old chunks in the order of an index."""
-        operations.invoke(cls(table, schema, index, schedule_interval))
+        operations.invoke(cls(table, schema, index, schedule_interval, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
         identifier(self.index)  # refuses what PostgreSQL would cut off
+        key = self.undo_key(run, ADD)
         pause = schedule(self.schedule_interval)
         return [
             do_block(
@@ -69,9 +74,7 @@ class AddReorderPolicy(TableOperation):
                 BEGIN
                   {{skip_with_upgrade}}
                   {{require_support}}
-                  {{find}}
-                  {{read_schedule}}
-                  {{reasons}}
+                  {{look}}
                   {{lock}}
                   job := add_reorder_policy(facts.relation, {{index}});
                   IF schedule IS NOT NULL THEN
@@ -81,15 +84,40 @@ class AddReorderPolicy(TableOperation):
                 """,
                 schedule=pause.declaration,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
-                require_support=require_support(self.undo_key(run, ADD), run),
-                find=find_hypertable(self.subject),
-                read_schedule=pause.read(),
-                reasons=refuse_all(f"{ADD} of {self.subject}", (pause.reason, *_reasons(self.index))),
+                require_support=require_support(key, run, emulated=self._deferred(key, pause)),
+                look=self._look(pause, _reasons(self.index)),
                 # Two of these at once would both find no policy.
                 lock=lock(self.subject, "SHARE UPDATE EXCLUSIVE", run.locking, only=True),
                 index=literal(self.index),
             )
         ]
+
+    def _look(self, pause: Span, reasons: tuple[Reason, ...]) -> str:
+        return assemble(
+            """
+            {{find}}
+            {{read_schedule}}
+            {{reasons}}
+            """,
+            find=find_hypertable(self.subject),
+            read_schedule=pause.read(),
+            reasons=refuse_all(f"{ADD} of {self.subject}", (pause.reason, *reasons)),
+        )
+
+    def _deferred(self, key: Key, pause: Span) -> str:
+        """Nothing runs: the schedule is kept with the rest for `promote`."""
+        config = (
+            f"jsonb_strip_nulls(jsonb_build_object('index_name', {literal(self.index)}, 'schedule_interval', schedule))"
+        )
+        row = Row(Kind.REORDER_POLICY, State.DEFERRED, "facts.relation", config)
+        return assemble(
+            """
+            {{look}}
+            {{enter}}
+            """,
+            look=emulate.begin(self._look(pause, emulate.reasons(_reasons(self.index)))),
+            enter=emulate.entered(key, row),
+        )
 
     def reverse(self) -> RemoveReorderPolicy:
         return RemoveReorderPolicy(self.table, self.schema, self)
@@ -131,11 +159,14 @@ class RemoveReorderPolicy(TableOperation):
     name = REMOVE
 
     @classmethod
-    def remove_reorder_policy(cls, operations: Operations, table: str, *, schema: str | None = None) -> None:
+    def remove_reorder_policy(
+        cls, operations: Operations, table: str, *, schema: str | None = None, on_unsupported: str | None = None
+    ) -> None:
         """Remove a hypertable's reorder policy."""
-        operations.invoke(cls(table, schema))
+        operations.invoke(cls(table, schema, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
+        key, removal = self.undo_key(run, ADD), self.undo_key(run, REMOVE)
         return [
             do_block(
                 """
@@ -144,7 +175,7 @@ class RemoveReorderPolicy(TableOperation):
                   before jsonb;
                 BEGIN
                   {{recall}}
-                  {{skipped}}
+                  {{taken_back}}
                   {{require_support}}
                   {{find}}
                   {{reasons}}
@@ -156,9 +187,9 @@ class RemoveReorderPolicy(TableOperation):
                   END IF;
                 END
                 """,
-                recall=undo.recall(self.undo_key(run, ADD), "before"),
-                skipped=return_if_skipped("before"),
-                require_support=require_support_in_upgrade(self.undo_key(run, REMOVE), run),
+                recall=undo.recall(key, "before"),
+                taken_back=taken_back("before", key, run, self._emulated()),
+                require_support=require_support_in_upgrade(removal, run, emulated=self._emulated(removal)),
                 find=find_hypertable(self.subject),
                 reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
                 lock=lock(self.subject, "SHARE UPDATE EXCLUSIVE", run.locking, only=True),
@@ -166,6 +197,18 @@ class RemoveReorderPolicy(TableOperation):
                 gone=tell(literal(f"{self.subject} has no reorder policy any more")),
             )
         ]
+
+    def _emulated(self, key: Key | None = None) -> str:
+        return assemble(
+            """
+            {{find}}
+            {{remember}}
+            {{forget}}
+            """,
+            find=emulate.begin(find_hypertable(self.subject)),
+            remember=emulate.remembered(key),
+            forget=emulate.removed(Kind.REORDER_POLICY),
+        )
 
     def reverse(self) -> AddReorderPolicy:
         if self.added is None:
