@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tsmigrate.schema import ContinuousAggregate, Hypertable
+from tsmigrate.schema import ContinuousAggregate, Hypertable, Refresh
 
 PLAIN = ["alembic.autogenerate.*", "~alembic.autogenerate.tsmigrate"]
 DAILY = Hypertable("at", "1 day")
+THREE_DAYS = Refresh("3 days", "1 hour", "30 minutes")
 community = pytest.mark.edition("community")
 HOURLY = """
     SELECT time_bucket('1 hour', at) AS hour, device, avg(value) AS average
@@ -33,3 +34,8 @@ def model(info: dict[Any, Any], aggregate: dict[str, Any] | None = None) -> sa.M
     if aggregate is not None:
         ContinuousAggregate("hourly", **{"query": HOURLY, "metadata": metadata, **aggregate})
     return metadata
+
+
+def names(team: Any, plugins: list[str] | None = None) -> list[str]:
+    """The operations that are proposed."""
+    return [diff[0] for diff in team.diffs(plugins)]

@@ -123,6 +123,7 @@ REQUIREMENTS: dict[str, Requirement] = {
     "create_hypertable": Requirement(),
     "revert_hypertable": Requirement(),
     "set_chunk_interval": Requirement(),
+    "add_hash_dimension": Requirement(),
     "drop_chunks": Requirement(),
     "create_index_per_chunk": Requirement(),
     # Before 2.21.1 a foreign key into a hypertable fails its checks from the sixth row on.
@@ -139,6 +140,8 @@ REQUIREMENTS: dict[str, Requirement] = {
         edition=Edition.COMMUNITY, instead="call drop_chunks from a scheduler: the Apache edition has it"
     ),
     "remove_retention_policy": _COMMUNITY,
+    "add_reorder_policy": _COMMUNITY,
+    "remove_reorder_policy": _COMMUNITY,
     "create_continuous_aggregate": _COMMUNITY,
     "refresh_continuous_aggregate": _COMMUNITY,
     "add_refresh_policy": _COMMUNITY,

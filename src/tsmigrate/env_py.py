@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 PLUGIN = "tsmigrate.autogenerate"
+OPERATIONS = "tsmigrate.ops"
 PLUGIN_NAME = "alembic.autogenerate.tsmigrate"
 """What Alembic knows the plugin by. It enables `alembic.autogenerate.*` unless `autogenerate_plugins` is given."""
 
@@ -41,6 +42,11 @@ class EnvPy:
     @property
     def imports_plugin(self) -> bool:
         return any(name == PLUGIN for name, _ in self._imports())
+
+    @property
+    def imports_operations(self) -> bool:
+        """Whether anything of tsmigrate is imported that brings its operations along."""
+        return any(name.startswith((PLUGIN, OPERATIONS)) for name, _ in self._imports())
 
     @cached_property
     def configure_calls(self) -> tuple[ast.Call, ...]:

@@ -94,14 +94,26 @@ class Locking:
         return f"{self.retries + 1} attempts of {self.timeout_ms} ms"
 
 
-def lock(subject: str, mode: str, locking: Locking, *, and_those: str | None = None, only: bool = False) -> str:
+def lock(
+    subject: str,
+    mode: str,
+    locking: Locking,
+    *,
+    and_those: str | None = None,
+    only: bool = False,
+    held_in: str | None = None,
+) -> str:
     """Lock the table: all of `and_those` in the same attempt, or none of them.
 
     A failed attempt lets go of what it got and pauses, so that nobody queues behind us for longer than the timeout;
     the pauses differ, so that two of us do not meet again and again. `and_those` is a query for the (quoted) names of
     further tables and the mode for each; `only` leaves out a hypertable's chunks, which each take a place in the
-    server's lock table. Pending deferred constraint checks come first: ALTER TABLE refuses while there are any (55006).
+    server's lock table. `held_in`, an expression for a (quoted) name, is locked instead of a subject whose rows it has:
+    the lock of a view reaches every table that it reads. Pending deferred constraint checks come first: ALTER TABLE
+    refuses while there are any (55006).
     """
+    command = f"LOCK TABLE {'ONLY ' if only else ''}"
+    lock_table = literal(f"{command}{subject} IN {mode} MODE")
     return assemble(
         """
         SET CONSTRAINTS ALL IMMEDIATE;
@@ -121,7 +133,7 @@ def lock(subject: str, mode: str, locking: Locking, *, and_those: str | None = N
                 EXECUTE {{lock_table}};
                 {{others}}
                 """,
-                lock_table=literal(f"LOCK TABLE {'ONLY ' if only else ''}{subject} IN {mode} MODE"),
+                lock_table=f"'{command}' || {held_in} || ' IN {mode} MODE'" if held_in else lock_table,
                 others=_lock_those(and_those) if and_those else "",
             ),
             locking,

@@ -6,6 +6,7 @@ import pytest
 
 from advise_support import EVENTS, FILL, FIVE_THOUSAND, Desk, said
 from tsmigrate.advise.judge.verdict import Choice
+from tsmigrate.capability import Edition
 
 
 def test_a_large_table_that_grows_by_an_indexed_time_is_to_be_converted(desk: Desk) -> None:
@@ -113,3 +114,24 @@ def test_partitions_and_chunks_are_not_tables_of_their_own(desk: Desk) -> None:
         "INSERT INTO h VALUES (now())",
     )
     assert set(desk.advice()) == {"events", "h"}
+
+
+def test_a_hypertable_that_differs_from_the_advice_is_told_so(desk: Desk, edition: Edition) -> None:
+    """Too many chunks for so little, too long ones for the memory, no columnstore, and another column."""
+    desk.run(
+        "CREATE TABLE events (created_at timestamptz NOT NULL, device int, updated_at timestamptz NOT NULL)",
+        "CREATE INDEX ON events (created_at)",
+        "SELECT create_hypertable('events', 'updated_at', chunk_time_interval => interval '1 hour')",
+        "INSERT INTO events SELECT t, 1, t FROM generate_series('2026-01-01'::timestamptz, '2026-01-02', '1 min') t",
+        "ANALYZE events",
+    )
+    advice = desk.advice()["events"]
+    assert advice.verdict.choice is Choice.LEAVE
+    assert (advice.table.known_rows, advice.table.size > 100_000) == (1441, True)
+    told = said(advice.drift)
+    assert "it is partitioned by updated_at; more speaks for created_at" in told
+    assert "30 days would do, with fewer chunks than 25" in told
+    assert ("none of its 25 chunks can go into the columnstore" in told) == (edition is Edition.COMMUNITY)
+    assert "1 hour would be advised" not in told
+    desk.run("SELECT set_chunk_time_interval('events', interval '30 days')")
+    assert "1 hour would be advised (op.set_chunk_interval)" in said(desk.advice(memory=1024)["events"].drift)

@@ -99,15 +99,17 @@ class Team:
             return compare_metadata(MigrationContext.configure(connection, opts=options), self.metadata)
 
     def step(self, models: MetaData) -> str:
-        """A model changes: generated, upgraded, in step, taken back byte for byte, and upgraded again."""
+        """A model changes: generated, upgraded, in step, taken back byte for byte, and upgraded to the same again."""
         self.models(models)
         before = self.snapshot()
         text = self.revision()
         self.upgrade()
         self.check()
+        after = self.snapshot()
         self.downgrade()
         assert self.snapshot() == before
         self.upgrade()
+        assert self.snapshot() == after
         return text
 
     def snapshot(self) -> Snapshot:

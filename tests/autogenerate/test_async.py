@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autogenerate_support import DAILY, model
-from tsmigrate.schema import Columnstore, Refresh, Retention, timescale
+from tsmigrate.schema import Columnstore, Refresh, Reorder, Retention, timescale
 
 pytest.importorskip("greenlet", reason="SQLAlchemy's asynchronous side needs greenlet")
 
@@ -46,10 +46,9 @@ def test_it_is_in_step_after_the_upgrade(team: Any, driver: str, edition: str) -
     pytest.importorskip(driver)
     (team.folder / "env.py").write_text(ENV.format(driver=driver))
     team.settings = {"tsmigrate.on_unsupported": "skip"}
-    columnstore = Columnstore(["device"], ["at DESC"], "7 days")
-    team.models(
-        model(timescale(DAILY, columnstore, Retention("1 year")), {"refresh": Refresh("3 days", None, "1 hour")})
-    )
+    kept = (Columnstore(["device"], ["at DESC"], "7 days"), Retention("1 year"), Reorder("reading_at_idx"))
+    hourly = {"refresh": Refresh("3 days", None, "1 hour"), "columnstore": Columnstore(["device"], after="1 year")}
+    team.models(model(timescale(DAILY, *kept), hourly))
     team.revision()
     team.upgrade()
     team.check()

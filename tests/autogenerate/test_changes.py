@@ -11,53 +11,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.util import CommandError
 
-from autogenerate_support import DAILY, HOURLY, PLAIN, community, model
-from tsmigrate.schema import Columnstore, ContinuousAggregate, Hypertable, Refresh, Retention, timescale
+from autogenerate_support import DAILY, PLAIN, THREE_DAYS, community, model, names
+from tsmigrate.schema import Columnstore, Hypertable, Reorder, Retention, timescale
 
 PROJECT = Path(__file__).parents[2]
-THREE_DAYS = Refresh("3 days", "1 hour", "30 minutes")
-
-
-def names(team: Any, plugins: list[str] | None = None) -> list[str]:
-    return [diff[0] for diff in team.diffs(plugins)]
-
-
-@community
-@pytest.mark.parametrize(
-    ("declared", "differs"),
-    [
-        ("90 days", False),
-        ("2160:00:00", False),  # a day counts as 24 hours
-        ("12 weeks 6 days", False),
-        ("3 months", True),  # 89 to 92 days
-        ("89 days 24 hours", False),
-        ("91 days", True),
-    ],
-)
-def test_policies_compare_by_effect(team: Any, declared: str, *, differs: bool) -> None:
-    team.models(model(timescale(DAILY, Retention("90 days", "1 day"))))
-    team.revision()
-    team.upgrade()
-    team.models(model(timescale(DAILY, Retention(declared, "24 hours"))))
-    assert names(team) == (["remove_retention_policy", "add_retention_policy"] if differs else [])
-
-
-@community
-def test_every_policy_changes_and_goes_and_each_downgrade_gives_the_former_back(team: Any) -> None:
-    hourly = {"refresh": THREE_DAYS, "retention": Retention("10 years")}
-    kept = (Columnstore(["device"], ["at DESC"], "7 days", "6 hours"), Retention("1 month"))
-    team.models(model(timescale(DAILY, *kept), hourly))
-    team.revision()
-    team.upgrade()
-    changed = {"refresh": Refresh("2 days", None, "30 minutes"), "retention": Retention("11 years")}
-    kept = (Columnstore(["device"], ["at DESC"], "8 days"), Retention("40 days"))
-    text = team.step(model(timescale(DAILY, *kept), changed))
-    assert 'op.add_columnstore_policy("reading", "7 days", schedule_interval="6 hours")' in text
-    # The refresh goes first and comes last: retention judges by it, and it by retention.
-    up = text.partition("def downgrade")[0]
-    order = ["remove_refresh_policy", "remove_retention_policy", "add_retention_policy", "add_refresh_policy"]
-    assert sorted(order, key=up.index) == order
-    team.step(model(timescale(DAILY, Columnstore(["device"], ["at DESC"])), {}))
 
 
 @community
@@ -74,125 +31,28 @@ def test_another_layout_is_set_and_told_not_to_reach_old_chunks(team: Any) -> No
 
 
 @community
-def test_the_query_of_an_aggregate_compares_as_the_server_writes_it(team: Any) -> None:
-    team.models(model(timescale(DAILY), {}))
-    team.revision()
-    team.upgrade()
-    again = """select TIME_BUCKET( interval '60 minutes',at) AS hour,device,
-        avg(reading.value) average from reading group by 1,2;"""
-    metadata = model(timescale(DAILY), {"query": again})
-    team.models(metadata)
-    team.check()
-    reading = metadata.tables["reading"]
-    hour = sa.func.time_bucket("1 hour", reading.c.at).label("hour")
-    query = sa.select(hour, reading.c.device, sa.func.avg(reading.c.value).label("average")).group_by("hour", "device")
-    team.models(model(timescale(DAILY), {"query": query}))
-    team.check()
-    team.models(model(timescale(DAILY), {"query": again.replace("avg", "nonsense(1) FROM (avg")}))
-    with pytest.raises(CommandError, match=r"the query of the continuous aggregate hourly is refused.*syntax error"):
-        team.check()
-
-
-@community
-def test_a_changed_query_builds_another_beside_the_old_one(team: Any) -> None:
-    team.models(model(timescale(DAILY), {"refresh": THREE_DAYS}))
-    team.revision()
-    team.upgrade()
-    team.execute(
-        "INSERT INTO reading SELECT 1, at, 1 FROM generate_series('2026-01-01'::timestamptz, '2026-01-05', '1 h') at"
-    )
-    refresh(team)
-    team.execute("SELECT drop_chunks('reading', timestamptz '2026-01-03')")
-    changed = "SELECT time_bucket('1 hour', at) AS hour, device, max(value) AS most FROM reading GROUP BY hour, device"
-    text = team.step(model(timescale(DAILY), {"query": changed, "refresh": THREE_DAYS}))
-    assert 'op.rename_continuous_aggregate("hourly", "hourly_old")' in text
-    told = " ".join(line.strip("# ") for line in text.splitlines() if line.strip().startswith("#"))
-    assert "Its buckets begin at 2026-01-01" in told and "they begin at 2026-01-03" in told
-    assert team.value("SELECT count(*) FROM hourly_old") == 97
-    assert team.value("SELECT count(*) FROM hourly") == 49
-
-
-@community
-def test_a_column_more_is_added_where_the_aggregate_stands(team: Any) -> None:
-    team.models(model(timescale(DAILY), {"refresh": THREE_DAYS}))
-    team.revision()
-    team.upgrade()
-    longer = HOURLY.replace(
-        "AS average", 'AS average, max(value) AS "Most, of ""all""", count(*) FILTER (WHERE value > 1)'
-    )
-    text = team.step(model(timescale(DAILY), {"query": longer, "refresh": THREE_DAYS}))
-    assert "op.add_column_to_continuous_aggregate(" in text
-    assert '"count", "bigint", "count(*) FILTER (WHERE (reading.value > (1)::double precision))"' in text
-
-
-@community
-def test_what_reads_an_aggregate_that_is_built_anew_is_too(team: Any) -> None:
-    def both(query: str) -> sa.MetaData:
-        metadata = model(timescale(DAILY), {"query": query})
-        ContinuousAggregate(
-            "daily", "SELECT time_bucket('1 day', hour) AS day, max(average) FROM hourly GROUP BY day", metadata
-        )
-        return metadata
-
-    team.models(both(HOURLY))
-    team.revision()
-    team.upgrade()
-    text = team.step(both(HOURLY.replace("avg(value)", "avg(value + 1)")))
-    assert 'op.rename_continuous_aggregate("daily", "daily_old")' in text
-
-
-def refresh(team: Any) -> None:
-    from tsmigrate import connect
-    from tsmigrate.sql import raw
-
-    with connect.connection(team.database) as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(raw("CALL refresh_continuous_aggregate('hourly', NULL, NULL)"))
-
-
-@community
-def test_reading_in_real_time_changes_in_place(team: Any) -> None:
-    team.models(model(timescale(DAILY), {}))
-    team.revision()
-    team.upgrade()
-    assert 'op.set_materialized_only("hourly", True)' in team.step(model(timescale(DAILY), {"materialized_only": True}))
-
-
-@community
-def test_a_mapped_aggregate_is_no_table(team: Any) -> None:
-    def mapped() -> sa.MetaData:
-        metadata = model(timescale(DAILY), {})
-        columns = [sa.Column("hour", sa.DateTime(timezone=True), index=True), sa.Column("average", sa.Double)]
-        sa.Table("hourly", metadata, *columns)
-        return metadata
-
-    team.models(model(timescale(DAILY), {}))
-    team.revision()
-    team.upgrade()
-    team.models(mapped())
-    assert "add_table" in names(team, PLAIN)
-    assert names(team) == []
-    # Nor is it, declared or not, where it is only in the database.
-    undeclared = mapped()
-    undeclared.info.clear()
-    undeclared.tables["reading"].info.clear()
-    team.models(undeclared)
-    assert names(team) == []
-
-
-@community
 def test_plain_alembic_sees_no_policy_and_no_aggregate(team: Any) -> None:
-    declared = model(timescale(DAILY, Retention("1 year")), {"refresh": THREE_DAYS})
-    team.models(declared)
+    kept = (Columnstore(["device"], ["at DESC"], "7 days"), Retention("1 year"), Reorder("reading_at_idx"))
+    team.models(model(timescale(DAILY, *kept), {"refresh": THREE_DAYS}))
     team.revision()
     team.upgrade()
     team.execute(
+        "ALTER TABLE reading SET (timescaledb.compress_segmentby = '')",
+        "CALL remove_columnstore_policy('reading')",
+        "SELECT remove_reorder_policy('reading')",
         "SELECT remove_retention_policy('reading')",
         "SELECT remove_continuous_aggregate_policy('hourly')",
         "SELECT set_chunk_time_interval('reading', interval '2 days')",
     )
     assert names(team, PLAIN) == []
-    assert names(team) == ["set_chunk_interval", "add_retention_policy", "add_refresh_policy"]
+    assert names(team) == [
+        "set_chunk_interval",
+        "set_columnstore",
+        "add_columnstore_policy",
+        "add_retention_policy",
+        "add_reorder_policy",
+        "add_refresh_policy",
+    ]
     team.execute("DROP MATERIALIZED VIEW hourly")
     assert names(team, PLAIN) == []
     assert "create_continuous_aggregate" in names(team)
@@ -228,20 +88,41 @@ def test_plain_alembic_brings_back_a_plain_table(team: Any) -> None:
     assert team.value("SELECT count(*) FROM timescaledb_information.hypertables") == 0
 
 
-@pytest.mark.parametrize(
-    ("other", "told"),
-    [
-        (Hypertable("at", "1 day", ("device", 4)), "hash_dimension"),
-        (Hypertable("at", "1 day", integer_now="now"), "integer_now"),
-    ],
-)
-def test_another_partitioning_is_refused_with_what_to_do(team: Any, other: Hypertable, told: str) -> None:
+def test_another_partitioning_is_refused_with_what_to_do(team: Any) -> None:
+    team.models(model(timescale(Hypertable("at", "1 day", ("device", 4)))))
+    team.revision()
+    team.upgrade()
+    for other, told in (
+        (Hypertable("at", "1 day"), "hash_dimension None, and the hypertable has 'device'"),
+        (Hypertable("at", "1 day", ("device", 4), "now"), "integer_now 'now', and the hypertable has None"),
+    ):
+        team.models(model(timescale(other)))
+        with pytest.raises(CommandError, match=rf"(?s)the model of reading declares the {told}.*mend: correct the"):
+            team.check()
+    # What works instead, as the first of the two is told.
+    assert 'op.set_hash_partitions("reading", 1)' in team.step(
+        model(timescale(Hypertable("at", "1 day", ("device", 1))))
+    )
+
+
+def test_a_hash_dimension_comes_to_a_hypertable_with_rows(team: Any) -> None:
     team.models(model(timescale(DAILY)))
     team.revision()
     team.upgrade()
-    team.models(model(timescale(other)))
-    with pytest.raises(CommandError, match=rf"(?s)the model of reading declares the {told}.*mend: correct the model"):
-        team.check()
+    team.execute(
+        "INSERT INTO reading SELECT n, '2026-01-01'::timestamptz + n * interval '1 h' FROM generate_series(1, 60) n"
+    )
+    text = team.step(model(timescale(Hypertable("at", "1 day", ("device", 4)))))
+    assert 'op.add_hash_dimension("reading", "device", 4)' in text
+    assert 'op.revert_hash_dimension("reading", column="device", number=4)' in text
+    assert "the downgrade makes the hypertable anew" in " ".join(text.replace("#", "").split())
+    assert team.value("SELECT count(*) FROM reading") == 60
+    # The table goes, and comes back with the dimension, and without the index that would have come with it at first.
+    before = team.snapshot()
+    team.execute("TRUNCATE reading")
+    team.step(sa.MetaData())
+    team.downgrade()
+    assert team.snapshot() == before
 
 
 def test_a_number_of_partitions_changes(team: Any) -> None:
@@ -264,9 +145,9 @@ def test_a_length_of_time_that_is_none_is_told(team: Any) -> None:
 
 @pytest.mark.edition("apache")
 def test_what_is_skipped_on_the_apache_edition_is_no_difference(team: Any) -> None:
-    declared = model(
-        timescale(DAILY, Columnstore(["device"], ["at DESC"], "7 days"), Retention("1 year")), {"refresh": THREE_DAYS}
-    )
+    kept = (Columnstore(["device"], ["at DESC"], "7 days"), Retention("1 year"), Reorder("reading_at_idx"))
+    hourly = {"refresh": THREE_DAYS, "columnstore": Columnstore(["device"], after="1 year")}
+    declared = model(timescale(DAILY, *kept), hourly)
     team.settings = {"tsmigrate.on_unsupported": "skip"}
     team.step(declared)
     # Refusing instead, it is missing: an upgrade of it fails, with what the edition lacks.
@@ -282,7 +163,9 @@ def test_what_is_skipped_on_the_apache_edition_is_no_difference(team: Any) -> No
 def test_the_generated_file_is_formatted_as_the_projects_own_are(team: Any) -> None:
     (team.folder / "pyproject.toml").write_text((PROJECT / "pyproject.toml").read_text())
     team.ini = PROJECT / "alembic.ini"
-    team.models(model(timescale(Hypertable("at", "1 day", default_indexes=False), Retention("12 months")), {}))
+    kept = (Retention("12 months"), Reorder("reading_at_idx"))
+    hourly = {"columnstore": Columnstore(["device"], ["hour DESC"], "1 year", "6 hours")}
+    team.models(model(timescale(Hypertable("at", "1 day", default_indexes=False), *kept), hourly))
     made = team.revision()
     assert "import sqlalchemy as sa" in made
     team.settings = {"tsmigrate.on_unsupported": "skip"}
@@ -292,30 +175,3 @@ def test_the_generated_file_is_formatted_as_the_projects_own_are(team: Any) -> N
     assert "sqlalchemy" not in made
     for ruff in (["format", "--check"], ["check"]):
         subprocess.run([sys.executable, "-m", "ruff", *ruff, str(team.folder / "versions")], check=True)
-
-
-def test_schemas_and_their_filters(team: Any) -> None:
-    def plant() -> sa.MetaData:
-        metadata = sa.MetaData(schema="plant")
-        at = sa.Column("at", sa.DateTime(timezone=True), nullable=False)
-        sa.Table("reading", metadata, at, sa.Index("reading_at_idx", sa.text("at DESC")), info=timescale(DAILY))
-        return metadata
-
-    team.execute("CREATE SCHEMA plant")
-    team.options = {"include_schemas": True}
-    text = team.step(plant())
-    assert 'op.create_hypertable("reading", "at", "1 day", schema="plant")' in text
-
-
-def test_a_schema_that_is_another_in_this_database(team: Any, edition: str) -> None:
-    team.execute("CREATE SCHEMA tenant")
-    # As Alembic's own recipe for many tenants: the search path finds the tables, and the map is SQLAlchemy's.
-    team.session = ["SET search_path = tenant, public"]
-    team.translate = {None: "tenant"}
-    metadata = model(timescale(DAILY))
-    if edition == "community":
-        reading = metadata.tables["reading"]
-        hour = sa.func.time_bucket("1 hour", reading.c.at).label("hour")
-        ContinuousAggregate("hourly", sa.select(hour, sa.func.count().label("n")).group_by("hour"), metadata)
-    team.step(metadata)
-    assert team.value("SELECT hypertable_schema FROM timescaledb_information.hypertables LIMIT 1") == "tenant"

@@ -18,8 +18,11 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import (
     Column,
+    Computed,
     Connection,
     DateTime,
+    Double,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -27,6 +30,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.exc import DBAPIError
@@ -92,7 +96,7 @@ def refused(generate: Generate, connection: Connection) -> Callable[..., str]:
         plain = generate(models, autogenerate_plugins=PLAIN, **options)
         with pytest.raises(DBAPIError) as failed, connection.begin_nested():
             upgrade(connection, plain)
-        assert failed.value.orig.pgcode in {"0A000", "TS103"}  # type: ignore[union-attr]
+        assert failed.value.orig.pgcode in {"0A000", "42P16", "TS103"}  # type: ignore[union-attr]
         with pytest.raises(CommandError) as refusal:
             generate(models, **options)
         return str(refusal.value)
@@ -211,11 +215,66 @@ def test_a_column_that_may_not_be_null_is_to_have_a_default_under_columnstore(
 
 
 @community
-@pytest.mark.parametrize("more", [{"nullable": True}, {"nullable": False, "server_default": "C"}])
-def test_a_column_that_may_be_null_or_has_a_default_is_generated(
+@pytest.mark.parametrize(
+    ("kind", "more", "told", "mend"),
+    [
+        (Integer, [Identity()], "new and an identity", "a sequence's nextval() may be its server_default"),
+        (Integer, [Computed("value + 1", persisted=True)], "generated", "that the application writes; or a view's"),
+        (Double, {"server_default": func.random()}, "with the default random(), which is no constant", "leave server_"),
+        (
+            DateTime(timezone=True),
+            {"server_default": text("now()"), "nullable": False},
+            "the default now()",
+            "is there",
+        ),
+    ],
+    ids=["identity", "generated", "random", "now"],
+)
+def test_a_column_that_computes_its_values_is_to_come_plain_under_columnstore(  # noqa: PLR0917
+    compressed: None, refused: Callable[..., str], kind: Any, more: Any, told: str, mend: str
+) -> None:
+    given, options = ([], more) if isinstance(more, dict) else (more, {})
+    says = refused(reading(Column("more", kind, *given, **options)))
+    assert "hypertable reading: column more is new" in says
+    assert told in says
+    assert mend in says
+
+
+@community
+def test_what_works_instead_of_such_a_column_works(
+    compressed: None, generate: Generate, connection: Connection
+) -> None:
+    upgrade(connection, generate(reading(Column("noted", DateTime(timezone=True)))))
+    later = reading(Column("noted", DateTime(timezone=True), server_default=text("now()")))
+    upgrade(connection, generate(later, compare_server_default=True))
+    assert connection.scalar(text("SELECT column_default FROM information_schema.columns WHERE column_name = 'noted'"))
+
+
+@community
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"nullable": True},
+        {"nullable": False, "server_default": "C"},
+        {"nullable": False, "server_default": text("lower('K' || '%s :x')")},
+        {"nullable": False, "server_default": text("'it''s'::character varying(9)")},
+    ],
+)
+def test_a_column_that_may_be_null_or_has_a_constant_default_is_generated(
     compressed: None, generate: Generate, connection: Connection, more: Any
 ) -> None:
     upgrade(connection, generate(reading(Column("unit", String, **more))))
+
+
+def test_an_identity_is_not_added_to_a_table_with_chunks_and_other_columns_are(
+    hypertable: None, generate: Generate, refused: Callable[..., str], connection: Connection
+) -> None:
+    assert "column id is new and an identity" in refused(reading(Column("id", Integer, Identity())))
+    computing = [
+        Column("n", Double, server_default=func.random()),
+        Column("s", Integer, Computed("value + 1", persisted=True)),
+    ]
+    upgrade(connection, generate(reading(*computing)))
 
 
 @community

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsmigrate.catalog import schema_text as module
+from tsmigrate.catalog import dump
 from tsmigrate.catalog.ids import Ids
 from tsmigrate.catalog.schema_text import schema_text
 from tsmigrate.errors import BlockedError, UsageError
@@ -137,7 +137,7 @@ def test_the_parameters_of_the_url_are_honoured(database: DatabaseUrl, pg_dump: 
 
 def test_several_hosts_are_handed_on() -> None:
     url = parse("postgresql://me:hush@/db?host=first:5433&host=second:5434")
-    address = module._address(DatabaseUrl(url, source="the test"))
+    address = dump._address(DatabaseUrl(url, source="the test"))
     assert "host='first,second'" in address
     assert "port='5433,5434'" in address
     assert "hush" not in address

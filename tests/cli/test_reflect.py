@@ -26,6 +26,10 @@ SELECT create_hypertable('"Other"."Über größe"', by_range('n', 1000));
 SELECT add_dimension('"Other"."Über größe"', by_hash('device', 3));
 CREATE FUNCTION "Other"."now is"() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 5::bigint';
 SELECT set_integer_now_func('"Other"."Über größe"', '"Other"."now is"');
+CREATE TABLE "a-b" (at timestamptz NOT NULL);
+SELECT create_hypertable('"a-b"', by_range('at', interval '1 day'));
+CREATE TABLE "a b" (at timestamptz NOT NULL);
+SELECT create_hypertable('"a b"', by_range('at', interval '2 days'));
 """
 MADE_BY_COMMUNITY = """
 ALTER TABLE reading SET (timescaledb.compress, timescaledb.compress_segmentby = '"Odd ""name"", too", device',
@@ -40,6 +44,11 @@ SELECT add_continuous_aggregate_policy('"by Day"', '3 months', NULL, '30 minutes
 CREATE MATERIALIZED VIEW "Other".monthly WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
   SELECT time_bucket('30 days', day) AS month, sum(count) FROM "by Day" GROUP BY 1 WITH NO DATA;
 SELECT add_retention_policy('"Other".monthly', interval '5 years');
+ALTER MATERIALIZED VIEW "by Day" SET (timescaledb.enable_columnstore, timescaledb.segmentby = '"it''s"');
+CALL add_columnstore_policy('"by Day"', after => interval '1 year', schedule_interval => interval '90 minutes');
+ALTER MATERIALIZED VIEW "Other".monthly SET (timescaledb.enable_columnstore);
+SELECT add_reorder_policy('reading', 'reading_at_idx');
+SELECT alter_job(add_reorder_policy('"Other"."Über größe"', 'Über größe_n_idx'), schedule_interval => '90 minutes');
 """
 
 
@@ -66,7 +75,8 @@ def test_what_it_prints_declares_what_is_there(made: DatabaseUrl, tsmigrate: Any
             )
         options = {"include_schemas": True}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), names["metadata"]) == []
-    assert printed.count("timescale(") == 2
+    assert printed.count("timescale(") == 4
+    assert {"A_B = ", "A_B_2 = "} == set(re.findall(r"^A_B\w* = ", printed, re.MULTILINE))
     assert printed.count("ContinuousAggregate(") == (2 if edition is Edition.COMMUNITY else 0)
 
 

@@ -113,6 +113,17 @@ def test_sql_of_another_database(judge: Judge) -> None:
     assert judged.unparsed
 
 
+@pytest.mark.parametrize(
+    "broken",
+    ["SELECT (;", "SELECT ((;", "SELECT );", "SELECT (; SELECT 2); SELECT 3;", "SELECT [;", "SELECT {;", "SELECT 1e;"],
+)
+def test_a_bracket_that_is_never_closed_hides_nothing(judge: Judge, broken: str) -> None:
+    judged = judge(f"{BAD};\n{broken}\n-- a comment\n{BAD}; SELECT 1;\n{BAD};\n/* ) */\n".encode())
+    found = [one.line for one in judged.violations if one.rule == "TSQ101"]
+    assert found == [1, 4, 5]
+    assert [line for _, line, _ in judged.unparsed if line != 2] == []
+
+
 def test_a_file_that_vanishes_and_one_that_may_not_be_read(known: Known, tmp_path: Path) -> None:
     (tmp_path / "there.sql").write_text(BAD)
     found = list(lint(Job(Engine(known, DEFAULT)), [tmp_path / "gone.sql", tmp_path / "there.sql"], jobs=1))

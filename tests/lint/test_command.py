@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ def test_exit_codes(project: Path, tsmigrate: Run) -> None:
     (project / "warned.sql").write_text(WARNED)
     assert tsmigrate("lint-queries", "warned.sql").returncode == 0
     assert tsmigrate("lint-queries", "warned.sql", "--fail-on", "warning").returncode == 1
+
+
+def test_settings_are_found_from_the_first_path_and_else_from_here(project: Path, tsmigrate: Run) -> None:
+    assert tsmigrate("lint-queries", "bad.sql").returncode == 1
+    with tempfile.TemporaryDirectory() as elsewhere:
+        file = Path(elsewhere) / "there.sql"
+        file.write_text(BAD)
+        assert tsmigrate("lint-queries", str(file)).returncode == 1
+        (Path(elsewhere) / "tsmigrate.toml").write_text('[hypertables]\nother = "at"\n')
+        assert tsmigrate("lint-queries", str(file)).returncode == 0
 
 
 def test_settings_choose_rules_and_severities(project: Path, tsmigrate: Run) -> None:

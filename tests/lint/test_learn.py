@@ -10,7 +10,7 @@ import pytest
 from tsmigrate.errors import UsageError
 from tsmigrate.lint import settings
 from tsmigrate.lint.engine import Engine
-from tsmigrate.lint.known import Known, Name
+from tsmigrate.lint.known import Hypertable, Known, Name
 from tsmigrate.lint.learn.learn import learn
 from tsmigrate.lint.learn.statements import Learner
 from tsmigrate.lint.run import Job, lint_file
@@ -113,6 +113,78 @@ def test_revisions_are_read_and_not_run(tmp_path: Path) -> None:
     }
     assert known.hypertables[Name("sms", "one")].type == "timestamp"
     assert known.tables[Name("sms", "one")] == {"id": "int8", "at": "timestamp"}
+
+
+HELPERS = """
+from alembic import op
+from . import deeper
+from .deeper import last as final
+UNIT = "1 day"
+def convert(table, column="at", *, schema="sms"):
+    op.create_hypertable(table, column, UNIT, schema=schema)
+    deeper.last("of_" + table)
+    final("kept")
+def again(table):
+    again(table)
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "imports", "call"),
+    [
+        ("migrations/helpers", "from helpers import convert", "convert"),
+        ("migrations/versions/helpers", "from .helpers import convert as made", "made"),
+        ("migrations/helpers", "from ..helpers import convert", "convert"),
+        ("migrations/helpers", "from .. import helpers", "helpers.convert"),
+        ("migrations/helpers", "import migrations.helpers", "migrations.helpers.convert"),
+        ("src/app/db", "from app.db import convert", "convert"),
+        ("app/db", "import app.db as d", "d.convert"),
+    ],
+)
+def test_functions_of_the_projects_other_modules_are_followed(
+    where: str, imports: str, call: str, tmp_path: Path
+) -> None:
+    project(tmp_path, f'{call}("one")\n{call}("two", "since", schema="b")\nelsewhere.convert("x")')
+    package = tmp_path / where
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(HELPERS)
+    (package / "deeper.py").write_text("def last(name):\n    op.create_hypertable(name, 'at', '1 day')\n")
+    revision = tmp_path / "migrations" / "versions" / "9.py"
+    revision.write_text(imports + "\nfrom nowhere import never\n" + revision.read_text())
+    known = learn(LintSettings(), [], tmp_path)
+    assert {str(name): one.column for name, one in known.hypertables.items()} == {
+        "sms.one": "at",
+        "b.two": "since",
+        "public.of_one": "at",
+        "public.of_two": "at",
+        "public.kept": "at",
+    }
+
+
+def test_the_first_that_says_something_about_a_table_wins(tmp_path: Path) -> None:
+    project(tmp_path, 'op.create_hypertable("t", "by_revision", "1 day")')
+    (tmp_path / "s.sql").write_text("SELECT create_hypertable('t', 'by_sql');")
+    (tmp_path / "m.py").write_text(
+        'class A(Base):\n    __tablename__ = "t"\n    __table_args__ = {"info": {"x": Hypertable("by_model")}}\n'
+    )
+    declared = LintSettings(hypertables=(Hypertable(Name("public", "t"), "by_setting"),))
+    files = [tmp_path / "s.sql", tmp_path / "m.py"]
+
+    def column(chosen: LintSettings, paths: list[Path]) -> str:
+        return learn(chosen, paths, tmp_path).hypertables[Name("public", "t")].column
+
+    columns = [column(declared, files), column(LintSettings(), files)]
+    (tmp_path / "alembic.ini").unlink()
+    columns += [column(LintSettings(), files), column(LintSettings(), files[1:])]
+    assert columns == ["by_setting", "by_revision", "by_sql", "by_model"]
+
+
+def test_a_helper_that_calls_itself_ends(tmp_path: Path) -> None:
+    project(tmp_path, 'again("x")\nop.create_hypertable("one", "at", "1 day")')
+    (tmp_path / "migrations" / "versions" / "helpers.py").write_text(HELPERS)
+    revision = tmp_path / "migrations" / "versions" / "9.py"
+    revision.write_text("from .helpers import again\n" + revision.read_text())
+    assert [*map(str, learn(LintSettings(), [], tmp_path).hypertables)] == ["public.one"]
 
 
 def rules_in(known: Known, path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tsmigrate.lint.engine import Engine
 from tsmigrate.lint.known import Known
 from tsmigrate.lint.run import Job, lint_file
+from tsmigrate.lint.sources import program_file
 from tsmigrate.lint.target import DEFAULT
 from tsmigrate.lint.violation import Violation
 
@@ -62,3 +64,15 @@ def test_a_clause_that_is_put_in_is_noted(known: Known, tmp_path: Path) -> None:
 def test_comments_suppress(known: Known, tmp_path: Path) -> None:
     code = "// tsmigrate: ignore[TSQ101] once a year\nq(`SELECT * FROM ht WHERE id = ${id}`)"
     assert lint(known, tmp_path, "quiet.js", code) == []
+
+
+def test_without_its_extra_a_file_is_noted_and_not_linted(
+    known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tree_sitter", None)
+    program_file._language.cache_clear()
+    (tmp_path / "code.ts").write_text(FOUND["tagged.ts"])
+    judged = lint_file(Job(Engine(known, DEFAULT)), str(tmp_path / "code.ts"))
+    assert judged.violations == []
+    [(_, _, why)] = judged.unparsed
+    assert why == "pip install 'tsmigrate[js]' to lint .ts files"

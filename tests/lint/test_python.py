@@ -67,6 +67,9 @@ def test_what_is_no_unbounded_query_is_left_alone(code: str, known: Known) -> No
 
 DYNAMIC = {
     "added to later": 'q = "SELECT * FROM ht WHERE id = %s"\nif since:\n    q += " AND time >= %s"',
+    "added to where it is run": 'BASE = "SELECT * FROM ht"\ndef f(c):\n    c.execute(BASE + " WHERE time > %s")',
+    "added to in its function": 'def f(c):\n    q = "SELECT * FROM ht"\n    if x:\n        q = q + w\n    c.execute(q)',
+    "a beginning in a class": 'class A:\n    q = "SELECT * FROM ht"\n    def f(self):\n        f(f"{self.q} AND {x}")',
     "a clause": 'cursor.execute(f"SELECT * FROM ht {where}")',
     "a condition": 'cursor.execute("SELECT * FROM ht WHERE " + " AND ".join(conditions))',
 }

@@ -21,7 +21,10 @@ CASES = [truth.filled(case.judged, datetime(2026, 1, 1, tzinfo=UTC)) for case in
 def told(engine: Engine, sql: str) -> list[tuple[object, ...]]:
     judging = engine.file("q.sql", sql.encode())
     judging.judge(Snippet(sql.encode(), holes=True))
-    return [(one.rule, one.line, one.column, one.end_column, one.message) for one in each(judging.found.violations)]
+    return [
+        (one.rule, one.line, one.column, one.end_column, one.message, one.hint, one.table, one.fingerprint)
+        for one in each(judging.found.violations)
+    ]
 
 
 def renamed(sql: str) -> str:
@@ -35,6 +38,38 @@ def test_remembering_changes_nothing_that_is_told(known: Known, target: Target) 
     for sql in (*CASES, *(renamed(sql) for sql in CASES), *CASES):
         forgetful.shapes = Shapes()
         assert told(remembering, sql) == told(forgetful, sql), sql
+
+
+TELLING_KIN = [
+    ("SELECT mm.memo FROM ht mm WHERE mm.memo = 1000", "SELECT zz.body FROM ht zz WHERE zz.body = 99999999"),
+    ("SELECT mm.memo FROM ht mm WHERE mm.memo = 'a'", "SELECT kin_0_.xx FROM ht kin_0_ WHERE kin_0_.xx = 'kin_1_'"),
+    ("UPDATE ht aa SET bb = 1000 WHERE id = %s AND cc = 2000", "UPDATE ht m SET bbb = 7777 WHERE id = %s AND c1 = 777"),
+    ("SELECT * FROM ht aa LEFT JOIN dim bb ON aa.x1 = bb.y1", "SELECT * FROM ht cc LEFT JOIN dim dd ON cc.ee = dd.ff"),
+    (
+        "SELECT 1 FROM ht aa JOIN ht2 bb USING (id) WHERE c1 = 'y'",
+        "SELECT 1 FROM ht d1 JOIN ht2 e1 USING (id) WHERE z1 = ''",
+    ),
+    (
+        "SELECT * FROM ht aa WHERE aa.time::date = '2026-01-01'",
+        "SELECT * FROM ht bb WHERE bb.time::date = '2026-01-01'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), TELLING_KIN)
+def test_kin_are_told_in_their_own_names(one: str, other: str, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, expected = Engine(known, KNOWN[0]), told(Engine(known, KNOWN[0]), other)
+    assert told(engine, one)
+    monkeypatch.setattr(native, "parse", lambda text: pytest.fail(text.decode()))
+    assert told(engine, other) == expected
+
+
+@pytest.mark.parametrize("name", ['"Über"', "über", "a" * 70, "Mixed"])
+def test_a_name_that_is_written_otherwise_than_it_is_told(name: str, known: Known) -> None:
+    engine = Engine(known, KNOWN[0])
+    told(engine, "SELECT a.x FROM ht a WHERE a.x = 1")
+    sql = f"SELECT {name}.x FROM ht {name} WHERE {name}.x = 1"
+    assert told(engine, sql) == told(Engine(known, KNOWN[0]), sql) != []
 
 
 KIN = [
@@ -65,10 +100,10 @@ def test_what_means_something_does(one: str, other: str) -> None:
     assert alike(one) != alike(other)
 
 
-def alike(sql: str) -> bytes:
+def alike(sql: str) -> tuple[object, ...]:
     found = shape(sql.encode())
     assert found is not None
-    return kin(found, native.keywords() | {b"t", b"id", b"max", b"date", b"text"})
+    return kin(found, native.keywords() | {b"t", b"id", b"max", b"date", b"text"}).key
 
 
 def test_the_grammars_words_are_known() -> None:

@@ -46,6 +46,21 @@ class Profile(Base):
     __tablename__ = "profiles"
     id = Column(Integer, primary_key=True)
 
+tags = Table(
+    "tags", metadata, Column("message_id", ForeignKey("sms.messages.id")), Column("label_id", ForeignKey("labels.id"))
+)
+
+class Label(Base):
+    __tablename__ = "labels"
+    id = Column(Integer, primary_key=True)
+    messages = relationship("Message", secondary=tags, lazy="raise")
+    spelled = relationship(
+        "Message", secondary="tags", primaryjoin="Label.id == tags.c.label_id", lazy="raise",
+        secondaryjoin=lambda: Message.id == tags.c.message_id,
+    )
+    unknown = relationship("Message", secondary="elsewhere")
+    loaded = relationship("Message", secondary=tags)
+
 readings = Table("readings", metadata, Column("time", DateTime), Column("value", Float), schema="sms")
 """
 HYPERTABLES = (
@@ -96,6 +111,20 @@ FOUND = {
     "session.execute(select(Message).where(exists().where(Routing.id == Message.id), Message.created > day))": "TSQ104",
     "session.execute(select(Routing).join(Routing.composite).where(Message.created >= day))": "TSQ104",
     "session.execute(select(func.count()).where(Message.id == 1))": "TSQ101",
+    "session.execute(union(select(Message), select(Message.id).where(Message.created > 1)))": "TSQ101",
+    "session.execute(select(Message.id).where(Message.id == 1).union_all(select(Profile.id)))": "TSQ101",
+    "session.execute(sa.except_all(select(Profile.id), select(Message.id)).limit(3))": "TSQ101",
+    "session.query(Profile.id).union(session.query(Message.id)).order_by('id').all()": "TSQ101",
+    "session.execute(union_all(select(Message.body), select(Profile.id)).order_by('body').limit(3))": "TSQ101",
+    "u = union_all(select(Message.created, Message.id), select(Profile.id, Profile.id)).subquery()\n"
+    "session.execute(select(u).where(u.c.id > day))": "TSQ101",
+    "set(session.scalars(select(Message).where(Message.id == 1))).union(names)": "TSQ101",
+    "session.execute(select(Label).where(Label.messages.any(Message.id == 1)))": "TSQ101",
+    "session.execute(select(Label).where(Label.spelled.any(body='x')))": "TSQ101",
+    "session.execute(select(Label).join(Label.messages).where(Message.id == 1))": "TSQ101",
+    "session.query(Label).outerjoin(Label.spelled).all()": "TSQ101",
+    "session.execute(select(Routing).where(Routing.at > day, Routing.message.has(Message.body == 'x')))": "TSQ104",
+    "session.execute(select(Routing).where(Routing.at > day, Routing.composite.has()))": "TSQ206",
 }
 
 
@@ -134,6 +163,21 @@ def test_a_statement_is_judged_as_the_sql_it_becomes(code: str, tmp_path: Path) 
 
 
 SILENT = [
+    "session.execute(union(select(Message).where(Message.created == 1), select(Message).where(Message.created > day)))",
+    "u = union_all(select(Message.created, Message.id), select(Routing.at, Routing.id)).subquery()\n"
+    "session.execute(select(u).where(u.c.created > day))",
+    "session.execute(union_all(select(Message.created), select(Routing.at)).order_by('created_at').limit(3))",
+    "session.execute(union_all(select(Message.created), select(Routing.at)).order_by(Message.created.desc()).limit(3))",
+    "q = session.query(Message)\nq.union(session.query(Message)).filter(Message.created > day).all()",
+    "def load():\n    return union(select(Message), select(Message))",
+    "session.execute(union(*statements, select(Message)))",
+    "session.execute(union(select(Message), elsewhere))",
+    "session.execute(select(Label).where(Label.messages.any(Message.created > day)))",
+    "session.execute(select(Label).join(Label.messages).where(Message.created > day))",
+    "session.execute(select(Routing).where(Routing.at > day, Routing.keyed.has(body='x')))",
+    "session.execute(select(Profile).where(Profile.messages.any(Message.id == 1)))",
+    "session.execute(select(Label).where(Label.unknown.any(Message.id == 1)))",
+    "session.execute(select(Message).where(Message.created > day, Message.routing.any(Routing.at > day)))",
     "session.scalars(select(Message).where(Message.id == number, Message.created == moment))",
     "session.scalars(select(Message).where(and_(Message.id == number, Message.created >= moment)))",
     "session.query(Message).filter(Message.created.between(day, day2)).all()",
@@ -215,6 +259,28 @@ def test_a_relationship_whose_join_lacks_the_column_reads_everything(tmp_path: P
     assert [(one.function, one.rule, one.table, one.confidence) for one in found] == [
         ("Message.routing", "TSQ101", "sms.routing", "low"),
         ("Routing.message", "TSQ101", "sms.messages", "low"),
+        ("Label.loaded", "TSQ101", "sms.messages", "low"),
     ]
     line = MODELS.splitlines()[found[0].line - 1]
     assert line[found[0].column - 1 :].startswith('relationship("Routing"')
+
+
+SHARED = "BASE = select(Message).where(Message.id == 1)\nTEXT = 'SELECT * FROM sms.messages'\n"
+
+
+@pytest.mark.parametrize(
+    ("other", "rules"),
+    [
+        ("from code import BASE, TEXT\nsession.execute(BASE)\nconnection.execute(text(TEXT))", ["TSQ101", "TSQ101"]),
+        ("from code import BASE\nsession.execute(BASE.where(Message.created > day))", ["TSQ101"]),
+        ("import code\nsession.execute(code.BASE.limit(3))\nrun(code.TEXT + ' WHERE created_at > now()')", ["TSQ901"]),
+        ("from code import (\n    TEXT,\n    BASE)\nrun(f'{TEXT} WHERE created_at > now()')", ["TSQ101", "TSQ901"]),
+        ("def load(BASE, TEXT):\n    self.BASE.where(1)\n    return TEXT + ' LIMIT 1'", ["TSQ101", "TSQ101"]),
+    ],
+)
+def test_what_another_file_builds_further_is_a_beginning(other: str, rules: list[str], tmp_path: Path) -> None:
+    for name, code in (("models.py", MODELS), ("code.py", SHARED), ("other.py", other)):
+        (tmp_path / name).write_text(code)
+    known = learn(LintSettings(hypertables=HYPERTABLES), sorted(tmp_path.iterdir()), tmp_path)
+    found = lint_file(Job(Engine(known, DEFAULT)), str(tmp_path / "code.py")).violations
+    assert sorted(one.rule for one in found) == rules

@@ -151,3 +151,12 @@ def test_the_reverse_of_the_reverse_is_the_operation() -> None:
         assert asked.reverse().reverse() == asked
     with pytest.raises(UsageError, match="columns"):
         NarrowPrimaryKey("t", None).reverse()
+
+
+def test_the_key_of_a_partitioned_table_is_refused(plain: Any) -> None:
+    plain.execute(
+        "CREATE TABLE message (id int PRIMARY KEY, at timestamptz) PARTITION BY HASH (id)",
+        "CREATE TABLE part PARTITION OF message FOR VALUES WITH (modulus 1, remainder 0)",
+    )
+    with pytest.raises(DBAPIError, match="has a key of each partition under it, which would not come back"):
+        plain.run(widen)

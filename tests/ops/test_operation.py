@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import op
+from alembic import command, op
 from alembic.autogenerate import render_python_code
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.operations.ops import UpgradeOps
@@ -18,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from tsmigrate import connect
 from tsmigrate.ops.chunk_interval import SetChunkInterval
 from tsmigrate.ops.extension import CreateTimescaledbExtension
+from tsmigrate.ops.run import Run
 from tsmigrate.sql import raw
 
 revision, down_revision = "operation", None
@@ -47,6 +51,45 @@ def test_an_environment_without_a_transaction_per_revision_is_refused(migration:
         pytest.raises(CommandError, match="transaction_per_migration=True"),
     ):
         op.create_timescaledb_extension()
+
+
+ENV = """
+from alembic import context
+
+context.configure(url="postgresql://", transaction_per_migration=True, literal_binds=True)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+REVISION = """
+from alembic import context
+
+from tsmigrate.ops import run
+
+revision, down_revision = "ways", None
+
+
+def downgrade_what_was_there():
+    context.config.attributes["told"].append(run.of("it"))
+
+
+def upgrade():
+    downgrade_what_was_there()
+
+
+downgrade = lambda: upgrade()
+"""
+
+
+def test_which_way_a_revision_runs_is_alembics_to_say_and_no_functions_name(tmp_path: Path) -> None:
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "env.py").write_text(ENV)
+    (tmp_path / "versions" / "ways.py").write_text(REVISION)
+    told: list[Run] = []
+    config = Config(output_buffer=io.StringIO(), attributes={"told": told})
+    config.set_main_option("script_location", str(tmp_path))
+    command.upgrade(config, "head", sql=True)
+    command.downgrade(config, "ways:base", sql=True)
+    assert [(each.revision, each.downgrading) for each in told] == [("ways", False), ("ways", True)]
 
 
 def test_a_lock_that_is_held_is_waited_for_in_attempts(migration: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,17 @@ def test_an_index_behind_a_constraint_stays(message: Any, index: str) -> None:
         message.run(lambda: op.drop_redundant_index("message", index))
 
 
+def test_the_index_of_a_partitioned_table_stays(plain: Any) -> None:
+    plain.execute(
+        "CREATE TABLE message (id int, at timestamptz) PARTITION BY RANGE (at)",
+        "CREATE TABLE part PARTITION OF message DEFAULT",
+        "CREATE INDEX spare ON message (at)",
+        "CREATE INDEX covers ON message (at, id)",
+    )
+    with pytest.raises(DBAPIError, match="has an index of each partition under it, which would not come back"):
+        plain.run(lambda: op.drop_redundant_index("message", "spare"))
+
+
 def test_an_index_that_is_not_there_is_named(message: Any) -> None:
     with pytest.raises(DBAPIError, match='there is no index "nowhere" of "message"'):
         message.run(lambda: op.drop_redundant_index("message", "nowhere"))

@@ -35,9 +35,15 @@ def everything() -> None:
     op.add_refresh_policy("Hourly %", "3 days", "1 hour", "15 minutes")
     op.add_retention_policy("reading", "3 months")
     op.add_retention_policy("Hourly %", "1 year", "12 hours")
+    op.add_reorder_policy("reading", "reading_at_idx", schedule_interval="3 days")
+    op.set_columnstore("Hourly %", segmentby=["device"])
+    op.add_columnstore_policy("Hourly %", "30 days")
 
 
 def nothing() -> None:
+    op.remove_columnstore_policy("Hourly %")
+    op.restore_columnstore("Hourly %")
+    op.remove_reorder_policy("reading")
     op.remove_retention_policy("Hourly %")
     op.remove_retention_policy("reading")
     op.remove_refresh_policy("Hourly %")
@@ -62,6 +68,7 @@ def test_what_is_emulated_and_what_is_deferred_is_recorded(emulating: Any) -> No
     assert {kind for kind, policy in policies.items() if policy.state is State.DEFERRED} == {
         Kind.COLUMNSTORE,
         Kind.COLUMNSTORE_POLICY,
+        Kind.REORDER_POLICY,
     }
     refresh = policies[Kind.REFRESH]
     assert (refresh.config["start_offset"], refresh.config["end_offset"], refresh.every) == (

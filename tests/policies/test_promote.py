@@ -39,9 +39,15 @@ def up() -> None:
     op.add_refresh_policy("daily", "40 days", "1 day", "1 hour")
     op.add_retention_policy("reading", "60 days")
     op.add_retention_policy("By % hour", "1 year", "12 hours")
+    op.add_reorder_policy("reading", "reading_at_idx")
+    op.set_columnstore("By % hour", segmentby=["device"])
+    op.add_columnstore_policy("By % hour", "60 days")
 
 
 def downgrade() -> None:
+    op.remove_columnstore_policy("By % hour")
+    op.restore_columnstore("By % hour")
+    op.remove_reorder_policy("reading")
     op.remove_retention_policy("By % hour")
     op.remove_retention_policy("reading")
     op.remove_refresh_policy("daily")
@@ -115,7 +121,7 @@ def test_it_moves_up_with_the_same_rows_and_down_again(
     emulated = migration.snapshot()
     tried = tsmigrate("policies", "promote", "--dry-run", "--format", "json", "--url", migration.database.full)
     assert tried.returncode == 0, tried.stdout + tried.stderr
-    assert json.loads(tried.stdout)["summary"]["promoted"] == 8
+    assert json.loads(tried.stdout)["summary"]["promoted"] == 11
     assert difference(emulated, migration.snapshot()) == ""
 
     # Cut off after each of its steps, it goes on where it was.
@@ -127,7 +133,7 @@ def test_it_moves_up_with_the_same_rows_and_down_again(
         assert [shown(migration, name) for name in names] == rows
     done = tsmigrate("policies", "promote", "--url", migration.database.full)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 of 8 are TimescaleDB's own now" in done.stdout
+    assert "11 of 11 are TimescaleDB's own now" in done.stdout
     assert [shown(migration, name) for name in names] == rows
     with connect.connection(migration.database) as connection:
         assert state.policies(connection) == []
@@ -137,7 +143,7 @@ def test_it_moves_up_with_the_same_rows_and_down_again(
             "SELECT string_agg(DISTINCT proc_name, ' ' ORDER BY proc_name) FROM timescaledb_information.jobs "
             "WHERE job_id >= 1000"
         )
-        == "policy_compression policy_refresh_continuous_aggregate policy_retention"
+        == "policy_compression policy_refresh_continuous_aggregate policy_reorder policy_retention"
     )
     assert migration.value("SELECT obj_description('\"By % hour\"'::regclass)") == "Read by the application"
     assert migration.value("SELECT has_table_privilege('public', '\"By % hour\"', 'SELECT')")

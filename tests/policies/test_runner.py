@@ -249,7 +249,7 @@ def test_sigterm_ends_a_loop_cleanly_even_in_the_middle_of_a_run(kept: Any, comm
         assert json.loads(told)["outcome"] == "stopped"
     assert [line["outcome"] for line in command("run")[1]] == ["done", "done"]  # both are due as before
     with Started(kept, "run", "--loop") as process:
-        time.sleep(2)
+        waiting_backend(kept, "state = 'idle'")
         process.send_signal(signal.SIGTERM)
         assert process.communicate(timeout=20) == ("", "")
     assert process.returncode == 0
@@ -286,11 +286,11 @@ class Started:
         self.process.communicate()
 
 
-def waiting_backend(migration: Any) -> int:
-    """The session of the runner, once it waits for a lock."""
+def waiting_backend(migration: Any, how: str = "wait_event_type = 'Lock'") -> int:
+    """The session of the runner, once it waits for a lock, or however else."""
     query = (
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tsmigrate' "
-        "AND wait_event_type = 'Lock' LIMIT 1"
+        f"AND {how} LIMIT 1"
     )
     for _ in range(300):
         if (pid := migration.value(query)) is not None:

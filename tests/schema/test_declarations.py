@@ -11,9 +11,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import tsmigrate.schema
 from tsmigrate.errors import UsageError
-from tsmigrate.schema import Columnstore, ContinuousAggregate, Hypertable, Refresh, Retention, timescale
+from tsmigrate.schema import Columnstore, ContinuousAggregate, Hypertable, Refresh, Reorder, Retention, timescale
 from tsmigrate.schema.aggregate import aggregates
-from tsmigrate.schema.info import declared
+from tsmigrate.schema.info import Declared, declared
 
 DAILY = Hypertable("at", "1 day")
 
@@ -29,9 +29,9 @@ def reading(info: dict[Any, Any], *more: Any, at: Any = None, **options: Any) ->
 
 def test_a_table_keeps_its_declarations_beside_what_else_its_info_holds() -> None:
     columnstore, retention = Columnstore(["device"], ["at DESC"], "7 days"), Retention("3 months")
-    table = reading({**timescale(DAILY, retention, columnstore), "owner": "us"})
-    found = declared(table)
-    assert found and (found.hypertable, found.columnstore, found.retention) == (DAILY, columnstore, retention)
+    reorder = Reorder("reading_at_idx")
+    table = reading({**timescale(DAILY, reorder, retention, columnstore), "owner": "us"})
+    assert declared(table) == Declared(DAILY, columnstore, retention, reorder)
     assert table.info["owner"] == "us"
     assert declared(reading({})) is None
 
@@ -137,6 +137,9 @@ def test_all_reasons_are_told_at_once() -> None:
         (lambda: Columnstore(["device"], []), "orders by nothing"),
         (lambda: Columnstore(orderby=["at SIDEWAYS"]), "cannot order by 'at SIDEWAYS'"),
         (lambda: Columnstore(after=-1), "after is -1"),
+        (lambda: Reorder(""), "Reorder: index is ''"),
+        (lambda: Reorder("by_device", "7"), "schedule_interval is '7'"),
+        (lambda: timescale(DAILY, Reorder("a"), Reorder("b")), "does not take these together"),
         (lambda: Columnstore(schedule_interval="1 day"), "schedule_interval is given, and no policy"),
         (lambda: Retention(""), "drop_after is ''"),
         (lambda: Retention("1 day", 5), "schedule_interval is 5"),  # type: ignore[arg-type]
@@ -162,6 +165,16 @@ def test_an_aggregate_is_declared_once_and_in_the_schema_of_its_metadata() -> No
     with pytest.raises(UsageError, match=r'"plant"."daily" is declared twice'):
         ContinuousAggregate("daily", "SELECT 2", metadata)
     assert aggregates(sa.MetaData()) == []
+
+
+def test_the_columnstore_of_an_aggregate_is_laid_out_by_what_its_query_selects() -> None:
+    at, device = sa.column("at"), sa.column("device")
+    hour = sa.func.time_bucket("1 hour", at).label("hour")
+    laid_out = Columnstore(["device"], ["hour DESC"])
+    for columns in ((hour, device), (hour, device, sa.func.count()), (hour, sa.func.lower("x"))):
+        ContinuousAggregate("hourly", sa.select(*columns), sa.MetaData(), columnstore=laid_out)
+    with pytest.raises(UsageError, match="\"hourly\": its columnstore names 'device', and its query does not select"):
+        ContinuousAggregate("hourly", sa.select(hour), sa.MetaData(), columnstore=laid_out)
 
 
 def test_the_facade_exports_what_it_names() -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sysconfig
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from support import Run
 from tsmigrate import connect
 from tsmigrate.capability import Edition
 from tsmigrate.policies import runner
+from tsmigrate.sandbox import cluster
+from tsmigrate.sandbox.engines import Engine
 from tsmigrate.status.gather import gather
 from tsmigrate.status.report.report import Report
 from tsmigrate.url import DatabaseUrl, parse
@@ -225,6 +228,21 @@ def test_without_extension_or_hypertables_or_server_it_says_so(
     for output in ("text", "json", "prometheus"):
         done = tsmigrate("status", "--format", output, "--url", "postgresql:///nothing?host=/nowhere")
         assert (done.returncode, done.stdout, "cannot connect" in done.stderr) == (3, "", True)
+
+
+def test_a_server_that_lost_its_preload_says_so_and_keeps_the_connection(
+    tsmigrate: Run, bare_cluster: Any, engine: Engine
+) -> None:
+    made = bare_cluster(engine)
+    database = DatabaseUrl(parse(made.url.replace("/sandbox?", "/postgres?")), "the test")
+    with connect.connection(database) as connection:
+        connection.execute(text("CREATE EXTENSION timescaledb"))
+        connection.commit()
+    cluster.stop(made, at_once=False)
+    cluster.start(replace(made, preload=""), tcp=False)
+    code, document = asked(tsmigrate, database)
+    assert (code, document["hypertables"]) == (1, [])
+    assert "not preloaded" in said(document, "extension")
 
 
 def test_a_role_without_rights_gets_what_catalogs_tell_and_a_locked_chunk_is_no_wait(

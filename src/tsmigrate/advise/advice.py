@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tsmigrate.advise.evidence import Evidence, ForeignKey, Table
-from tsmigrate.advise.judge import caches, columnstore, indexes, interval, keys, method, relatives
+from tsmigrate.advise.judge import caches, columnstore, drift, indexes, interval, keys, method, relatives
 from tsmigrate.advise.judge.caches import Cache
 from tsmigrate.advise.judge.columnstore import Columnstore
 from tsmigrate.advise.judge.growth import Growth, growth
@@ -26,6 +26,8 @@ class Plan:
 
     column: str
     comes_from: str  # the parent's table, where the column is to be copied from it
+    copied: ForeignKey | None  # and the key by which
+    parent_column: str
     interval: Interval
     chunks: Chunks | None
     keys: tuple[Reason, ...]
@@ -45,6 +47,7 @@ class Advice:
     growth: Growth | None
     verdict: Verdict
     plan: Plan | None = None
+    drift: tuple[Reason, ...] = ()  # of a hypertable, from what would be advised for it now
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class _Judged:
     growth: Growth | None
     verdict: Verdict
     parent: Table | None = None
+    key: ForeignKey | None = None  # to the parent
+    parent_column: str = ""
     added: str = ""  # the operation that gives it the parent's time
 
 
@@ -64,10 +69,28 @@ def advise(evidence: Evidence, memory: int | None = None) -> list[Advice]:
     """One for each table, in the order of the evidence. `memory`: of the machine, in bytes."""
     judged = {oid: _judged(table, evidence) for oid, table in evidence.tables.items()}
     _share_with_children(judged, evidence)
+    return _planned(judged, evidence, memory)
+
+
+def advise_as_asked(evidence: Evidence, asked: Mapping[int, str], memory: int | None = None) -> list[Advice]:
+    """The same for tables, by oid, of which somebody has decided that they are converted, and on which column."""
+    return _planned(
+        {oid: _asked(evidence.tables[oid], column, evidence) for oid, column in asked.items()}, evidence, memory
+    )
+
+
+def _planned(judged: Mapping[int, _Judged], evidence: Evidence, memory: int | None) -> list[Advice]:
     converted = {oid: each for oid, each in judged.items() if each.verdict.choice is Choice.CONVERT}
     chosen = interval.interval([each.growth for each in converted.values()], evidence, memory)
     return [
-        Advice(each.table, each.columns, each.growth, each.verdict, _plan(each, chosen, evidence, converted))
+        Advice(
+            each.table,
+            each.columns,
+            each.growth,
+            each.verdict,
+            _plan(each, chosen, evidence, converted),
+            drift.drift(each.table, each.columns, evidence, memory),
+        )
         for each in judged.values()
     ]
 
@@ -77,6 +100,13 @@ def _judged(table: Table, evidence: Evidence) -> _Judged:
     best = ranked[0] if ranked and not ranked[0].unfit else None
     grown = growth(table, best.column, evidence.now) if best else None
     return _Judged(table, ranked, best.name if best else None, grown, verdict(table, best, grown, evidence))
+
+
+def _asked(table: Table, column: str, evidence: Evidence) -> _Judged:
+    found = table.column(column)
+    grown = growth(table, found, evidence.now) if found and found.is_time else None
+    asked = Verdict(Choice.CONVERT, (Reason("it was asked for"),))
+    return _Judged(table, time_columns(table, evidence), column, grown, asked)
 
 
 def _share_with_children(judged: dict[int, _Judged], evidence: Evidence) -> None:
@@ -122,6 +152,8 @@ def _following(child: _Judged, key: ForeignKey, parent: _Judged) -> _Judged:
         growth=_shared_growth(table, parent),
         verdict=Verdict(choice, reasons),
         parent=parent.table,
+        key=key,
+        parent_column=parent.column,
         added=added,
     )
 
@@ -145,13 +177,15 @@ def _plan(judged: _Judged, chosen: Interval, evidence: Evidence, converted: Mapp
         return None
     table, column, grown = judged.table, judged.column, judged.growth
     own = table.column(column)
-    fitting = interval.for_type(chosen, own.type if own else "")
+    fitting = interval.for_column(chosen, own)
     made = interval.chunks(table, grown, fitting, evidence) if grown else None
     columns = {oid: each.column or "" for oid, each in converted.items()}
     to_widen = None if any(column in index.columns for index in table.indexes if index.primary) else column
     return Plan(
         column=column,
         comes_from=judged.added,
+        copied=judged.key,
+        parent_column=judged.parent_column,
         interval=fitting,
         chunks=made,
         keys=keys.key_facts(table, column),

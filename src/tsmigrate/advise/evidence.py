@@ -12,6 +12,9 @@ from tsmigrate.capability import Server
 from tsmigrate.catalog.relation import Relation
 
 TIME_TYPES = ("date", "timestamp", "timestamptz")
+WHOLE_NUMBERS = ("int4", "int8")
+TICKS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}
+"""In which units whole numbers count the time since 1970, and how many are a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class Column:
     default: str
     generated: bool
     statistics: Statistics | None
+    unit: str = ""  # of TICKS, where a whole number counts the time since 1970
+
+    @property
+    def is_time(self) -> bool:
+        return self.base_type in TIME_TYPES or bool(self.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +165,9 @@ class Hypertable:
     interval: str
     chunks: int
     newest_index_bytes: int  # of its two newest chunks
+    seconds: float | None  # of its interval; None: it is of whole numbers
+    newest_seconds: float | None  # that its two newest chunks span, on average: the interval may have been changed
+    columnstore: bool
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import capability
 from tsmigrate.advise.evidence import (
+    TICKS,
     TIME_TYPES,
+    WHOLE_NUMBERS,
     Column,
     Evidence,
     ForeignKey,
@@ -40,6 +42,9 @@ _SETTINGS = {
     # Compiling a query over the catalogs takes longer than the query.
     "jit": "off",
 }
+# A whole number is taken for time by its name and its values together: either alone fits many that are not.
+_TIME_NAMES = r"(^|_)(at|on|ts|ms|us|time|timestamp|date|epoch|created|occurred|received|recorded)(_|$)|time$"
+_EARLIEST, _LATEST = 946_684_800, 4_102_444_800  # the years 2000 and 2100, in seconds since 1970
 _CLOCK = """
 SELECT now() AS now, (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()) AS counters_since
 """
@@ -77,7 +82,14 @@ def _gathered(connection: Connection, server: capability.Server, progress: Calla
     progress("reading the statistics")
     columns = _each(
         _asked(
-            connection, "columns", tables=listed, time_types=f"ARRAY[{', '.join(map(literal, TIME_TYPES))}]::name[]"
+            connection,
+            "columns",
+            tables=listed,
+            hypertables=_oids(row.oid for row in hypertables),
+            time_types=f"ARRAY[{', '.join(map(literal, TIME_TYPES))}]::name[]",
+            whole_numbers=f"ARRAY[{', '.join(map(literal, WHOLE_NUMBERS))}]::name[]",
+            time_names=literal(_TIME_NAMES),
+            earliest=str(_EARLIEST),
         ),
         _column,
     )
@@ -96,7 +108,15 @@ def _gathered(connection: Connection, server: capability.Server, progress: Calla
         tables=tables,
         foreign_keys=keys,
         hypertables={
-            row.oid: Hypertable(row.column_name, row.interval, row.chunks, row.newest_index_bytes)
+            row.oid: Hypertable(
+                column=row.column_name,
+                interval=row.interval,
+                chunks=row.chunks,
+                newest_index_bytes=row.newest_index_bytes,
+                seconds=row.seconds,
+                newest_seconds=row.newest_seconds,
+                columnstore=row.columnstore,
+            )
             for row in hypertables
         },
         uses=uses(statements, tables.values()),
@@ -146,11 +166,26 @@ def _table(row: Any, columns: Sequence[Column], indexes: Sequence[Index], trigge
 
 
 def _column(row: Any) -> Column:
+    unit = _unit(row)
+    ticks = TICKS.get(unit, 1)
     statistics = None
     if row.null_frac is not None:
-        common = tuple((moment, share) for moment, share in row.common or ())
-        statistics = Statistics(row.null_frac, row.n_distinct, row.correlation, tuple(row.bounds or ()), common)
-    return Column(row.name, row.type, row.base_type, row.required, row.default_value, row.generated, statistics)
+        timed = row.base_type in TIME_TYPES or unit
+        common = tuple((moment / ticks, share) for moment, share in row.common or ()) if timed else ()
+        bounds = tuple(moment / ticks for moment in row.bounds or ()) if timed else ()
+        statistics = Statistics(row.null_frac, row.n_distinct, row.correlation, bounds, common)
+    return Column(row.name, row.type, row.base_type, row.required, row.default_value, row.generated, statistics, unit)
+
+
+def _unit(row: Any) -> str:
+    """In which unit all its values lie in this century."""
+    if row.base_type not in WHOLE_NUMBERS:
+        return ""
+    values = [*(row.bounds or ()), *(value for value, _ in row.common or ())]
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    return next((unit for unit, ticks in TICKS.items() if low / ticks >= _EARLIEST and high / ticks < _LATEST), "")
 
 
 def _index(row: Any) -> Index:

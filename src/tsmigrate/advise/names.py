@@ -11,8 +11,8 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 
 
 def shown(relation: Relation) -> str:
-    return f"{_shown(relation.schema)}.{_shown(relation.name)}"
+    return f"{shown_name(relation.schema)}.{shown_name(relation.name)}"
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     return name if _PLAIN.fullmatch(name) else identifier(name)

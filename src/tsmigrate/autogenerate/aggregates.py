@@ -8,8 +8,9 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import CreateTableOp, DropTableOp, MigrateOperation, ModifyTableOps, UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy import MetaData, Table
 
-from tsmigrate.autogenerate import refresh, retention
+from tsmigrate.autogenerate import columnstore, refresh, retention
 from tsmigrate.autogenerate.added_columns import added_columns
 from tsmigrate.autogenerate.database import Database, database_of, metadatas, told
 from tsmigrate.autogenerate.rebuild import rebuilt
@@ -45,7 +46,7 @@ def _compare(context: AutogenContext, upgrade: UpgradeOps, schemas: set[str | No
     after: list[Operation] = []
     anew: set[Relation] = set()
     for relation, each in declared.items():
-        if _is_included(context, relation, database):
+        if _is_included(context, relation, database, is_declared=True):
             first, then = _changes(database, each, database.objects.aggregates.get(relation), anew)
             before, after = [*first, *before], [*after, *then]
     # What reads a table goes before it changes and comes after it; what a refresh would meet likewise.
@@ -66,27 +67,43 @@ def _without_mapped(
             yield each
 
 
-def _is_included(context: AutogenContext, relation: Relation, database: Database) -> bool:
-    """By env.py's include_name, as if it were a table."""
-    return context.run_name_filters(relation.name, "table", {"schema_name": database.schema_of(relation)})
+def _is_included(context: AutogenContext, relation: Relation, database: Database, *, is_declared: bool) -> bool:
+    """By env.py's include_name and include_object, as if it were a table: the one that maps it, if one does."""
+    name, schema = relation.name, database.schema_of(relation)
+    if not context.run_name_filters(name, "table", {"schema_name": schema}):
+        return False
+    mapping = _mapping(context, relation, database)
+    table = Table(name, MetaData(), schema=schema) if mapping is None else mapping
+    # As Alembic asks of tables: whether it is in the database only, and what it is compared to.
+    compared_to = table if is_declared and relation in database.objects.aggregates else None
+    return context.run_object_filters(table, name, "table", not is_declared, compared_to)
+
+
+def _mapping(context: AutogenContext, relation: Relation, database: Database) -> Table | None:
+    """The model's Table by which an aggregate is queried."""
+    tables = (table for table in context.sorted_tables if database.relation(table.name, table.schema) == relation)
+    return next(tables, None)
 
 
 def _removed(
     context: AutogenContext, database: Database, upgrade: UpgradeOps, schemas: set[str | None], declared: set[Relation]
 ) -> Iterator[Operation]:
-    """What reads a declared hypertable, or one that goes, and is neither declared nor set aside: the readers first."""
+    """What reads a declared hypertable, or one that goes, and is neither declared nor mapped nor set aside: as Alembic
+    drops a table that no model has. The readers first."""
     ours = declared | {
         database.relation(table.name, table.schema) for table in context.sorted_tables if info.declared(table)
     }
-    ours |= {database.relation(each.table_name, each.schema) for each in upgrade.ops if isinstance(each, DropTableOp)}
+    dropped = {database.relation(each.table_name, each.schema) for each in upgrade.ops if isinstance(each, DropTableOp)}
+    known = declared | database.kept_aside
     going: list[Aggregate] = []
     for each in database.objects.aggregates.values():
-        if (
-            each.source not in ours | {gone.relation for gone in going}
-            or each.relation in declared | database.kept_aside
-        ):
+        reads_what_goes = each.source in dropped | {gone.relation for gone in going}
+        if each.relation in known or not (reads_what_goes or each.source in ours):
             continue
-        if database.schema_of(each.relation) in schemas and _is_included(context, each.relation, database):
+        if not reads_what_goes and _mapping(context, each.relation, database) is not None:
+            continue
+        included = _is_included(context, each.relation, database, is_declared=False)
+        if database.schema_of(each.relation) in schemas and included:
             going.insert(0, each)
     for each in going:
         yield DropContinuousAggregate(each.relation.name, database.schema_of(each.relation))
@@ -106,11 +123,12 @@ def _changes(
         anew.add(found.relation)
         made = [*_created(database, declared, schema), *_kept(database, declared, schema)]
         return [], rebuilt(database, found, made)
-    removed, added = refresh.operations(database, name, schema, declared.refresh, found.refresh_policy)
+    removed, refreshed = refresh.operations(database, name, schema, declared.refresh, found.refresh_policy)
     if declared.materialized_only != found.materialized_only:
         changes.append(SetMaterializedOnly(name, schema, declared.materialized_only))
-    kept = retention.operations(database, name, schema, declared.retention, found.retention_policy)
-    return removed, [*changes, *added, *kept]
+    no_longer, kept = retention.operations(database, name, schema, declared.retention, found.retention_policy)
+    stored = columnstore.operations(database, name, schema, declared.columnstore, found)
+    return removed, [*changes, *no_longer, *stored, *refreshed, *kept]
 
 
 def _changed_query(database: Database, declared: ContinuousAggregate, found: Aggregate) -> list[Operation] | None:
@@ -136,6 +154,11 @@ def _created(database: Database, declared: ContinuousAggregate, schema: str | No
 
 
 def _kept(database: Database, declared: ContinuousAggregate, schema: str | None) -> list[Operation]:
-    """The policies of one that is made."""
-    _, refreshed = refresh.operations(database, declared.name, schema, declared.refresh, None)
-    return [*refreshed, *retention.operations(database, declared.name, schema, declared.retention, None)]
+    """The columnstore and the policies of one that is made."""
+    name = declared.name
+    _, refreshed = refresh.operations(database, name, schema, declared.refresh, None)
+    return [
+        *columnstore.operations(database, name, schema, declared.columnstore, None),
+        *refreshed,
+        *retention.operations(database, name, schema, declared.retention, None)[1],
+    ]

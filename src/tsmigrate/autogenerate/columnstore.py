@@ -1,9 +1,9 @@
-"""A hypertable's columnstore and its policy: enabled, laid out anew, disabled."""
+"""The columnstore of a hypertable or a continuous aggregate, and its policy: enabled, laid out anew, disabled."""
 
 from __future__ import annotations
 
-from tsmigrate.autogenerate.database import Database, altered_by_hand
-from tsmigrate.catalog.timescale import Columnstore, Hypertable, Policy
+from tsmigrate.autogenerate.database import Database, age_of, altered_by_hand
+from tsmigrate.catalog.timescale import Aggregate, Columnstore, Hypertable, Policy
 from tsmigrate.ops.columnstore import DisableColumnstore, SetColumnstore
 from tsmigrate.ops.columnstore_policy import AddColumnstorePolicy, RemoveColumnstorePolicy
 from tsmigrate.ops.operation import Operation
@@ -15,7 +15,7 @@ def operations(
     name: str,
     schema: str | None,
     declared: model.Columnstore | None,
-    found: Hypertable | None,
+    found: Hypertable | Aggregate | None,
 ) -> list[Operation]:
     """The policy goes first and comes last: it would compress while the layout changes."""
     policy, layout = (found.columnstore_policy, found.columnstore) if found else (None, None)
@@ -69,8 +69,8 @@ def _policy(
         return [], []
     removed: list[Operation] = []
     added: list[Operation] = []
-    if found and found.after is not None:
-        was = AddColumnstorePolicy(name, schema, found.after, found.schedule_interval)
+    if found:
+        was = AddColumnstorePolicy(name, schema, age_of(found, "columnstore", name), found.schedule_interval)
         removed = [RemoveColumnstorePolicy(name, schema, was, notes=altered_by_hand(found))]
     if after is not None and (found or database.expects("add_columnstore_policy", name, schema)):
         added = [AddColumnstorePolicy(name, schema, after, every)]

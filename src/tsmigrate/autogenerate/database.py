@@ -19,7 +19,7 @@ from tsmigrate.catalog import chunks, interval
 from tsmigrate.catalog.interval import Length
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.timescale import Hypertable, Policy, SpanText, TimescaleObjects
-from tsmigrate.errors import BlockedError, TsmigrateError
+from tsmigrate.errors import BlockedError, TsmigrateError, UsageError
 from tsmigrate.ops import run
 from tsmigrate.ops.run import OnUnsupported
 from tsmigrate.policies import state
@@ -125,6 +125,16 @@ def metadatas(context: AutogenContext) -> list[MetaData]:
 def altered_by_hand(policy: Policy) -> list[str]:
     """What the text of a revision cannot bring back."""
     return [f"Its job is {policy.peculiar}, which the downgrade does not bring back."] if policy.peculiar else []
+
+
+def age_of(policy: Policy, kind: str, name: str) -> SpanText:
+    """After which it acts. One that goes by when chunks were made has none, and no operation could bring it back."""
+    if policy.after is None:
+        raise UsageError(
+            f"the {kind} policy of {name} goes by when chunks were made, which no declaration says",
+            mend=f"remove it and declare one that goes by the age of rows: remove_{kind}_policy('{name}')",
+        )
+    return policy.after
 
 
 _FURTHER_ALONG = """

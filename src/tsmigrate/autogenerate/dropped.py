@@ -7,10 +7,12 @@ from alembic.operations.ops import DropIndexOp, DropTableOp, MigrateOperation, M
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
 
-from tsmigrate.autogenerate.database import database_of, told
+from tsmigrate.autogenerate import reorder
+from tsmigrate.autogenerate.database import age_of, database_of, told
 from tsmigrate.catalog.timescale import Hypertable
 from tsmigrate.ops.columnstore import SetColumnstore
 from tsmigrate.ops.columnstore_policy import AddColumnstorePolicy
+from tsmigrate.ops.hash_dimension import AddHashDimension
 from tsmigrate.ops.hypertable import CreateHypertable
 from tsmigrate.ops.operation import Operation
 from tsmigrate.ops.retention_policy import AddRetentionPolicy
@@ -24,14 +26,19 @@ def setup(plugin: Plugin) -> None:
 
 @told
 def _pair(context: AutogenContext, upgrade: UpgradeOps, _schemas: set[str | None]) -> PriorityDispatchResult:
+    before: list[MigrateOperation] = []
     for number, each in enumerate(upgrade.ops):
         if isinstance(each, DropTableOp):
             database = database_of(context)
             found = database.objects.hypertables.get(database.relation(each.table_name, each.schema))
             if found:
                 # An index that Alembic does not make again is TimescaleDB's own.
-                own = _indexes(context, each) - _dropped_indexes(upgrade, each)
-                upgrade.ops[number] = DropHypertable(each, _restoring(each, found, default_indexes=bool(own)))
+                again = _dropped_indexes(upgrade, each)
+                own = [columns for name, columns in _indexes(context, each).items() if name not in again]
+                upgrade.ops[number] = DropHypertable(each, _restoring(each, found, own))
+                before += reorder.operations(database, each.table_name, each.schema, None, found.reorder_policy)[0]
+    # The reorder policy goes first: the downgrade adds it when the index that it names is there again.
+    upgrade.ops[:0] = before
     return PriorityDispatchResult.CONTINUE
 
 
@@ -47,9 +54,10 @@ class DropHypertable(DropTableOp):
         return ModifyTableOps(self.table_name, made, schema=self.schema)
 
 
-def _indexes(context: AutogenContext, dropped: DropTableOp) -> set[str]:
+def _indexes(context: AutogenContext, dropped: DropTableOp) -> dict[str, list[str | None]]:
+    """By their names, the columns of each."""
     found = context.inspector.get_indexes(dropped.table_name, dropped.schema)
-    return {str(each["name"]) for each in found if not each.get("duplicates_constraint")}
+    return {str(each["name"]): each["column_names"] for each in found if not each.get("duplicates_constraint")}
 
 
 def _dropped_indexes(upgrade: UpgradeOps, dropped: DropTableOp) -> set[str]:
@@ -63,19 +71,24 @@ def _dropped_indexes(upgrade: UpgradeOps, dropped: DropTableOp) -> set[str]:
     }
 
 
-def _restoring(dropped: DropTableOp, found: Hypertable, *, default_indexes: bool) -> list[Operation]:
+def _restoring(dropped: DropTableOp, found: Hypertable, own: list[list[str | None]]) -> list[Operation]:
+    """`own` are the indexes that TimescaleDB has made: one on a hash dimension, too, if it was there from the start."""
     name, schema = dropped.table_name, dropped.schema
+    hashed = found.hash_dimension
+    added = hashed is not None and bool(own) and not any(hashed[0] in columns for columns in own)
     restored: list[Operation] = [
         CreateHypertable(
             name,
             schema,
             found.column,
             found.interval,
-            hash_dimension=found.hash_dimension,
+            hash_dimension=None if added else hashed,
             integer_now=found.integer_now,
-            default_indexes=default_indexes,
+            default_indexes=bool(own),
         )
     ]
+    if added and hashed:
+        restored.append(AddHashDimension(name, schema, *hashed))
     if found.columnstore:
         segmentby, orderby = found.columnstore.segmentby, found.columnstore.orderby
         restored.append(
@@ -86,10 +99,10 @@ def _restoring(dropped: DropTableOp, found: Hypertable, *, default_indexes: bool
                 None if orderby is None else list(map(str, orderby)),
             )
         )
-    for add, policy in (
-        (AddColumnstorePolicy, found.columnstore_policy),
-        (AddRetentionPolicy, found.retention_policy),
+    for add, kind, policy in (
+        (AddColumnstorePolicy, "columnstore", found.columnstore_policy),
+        (AddRetentionPolicy, "retention", found.retention_policy),
     ):
-        if policy and policy.after is not None:
-            restored.append(add(name, schema, policy.after, policy.schedule_interval))
+        if policy:
+            restored.append(add(name, schema, age_of(policy, kind, name), policy.schedule_interval))
     return restored

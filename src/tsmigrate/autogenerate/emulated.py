@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from tsmigrate.catalog import timescale
 from tsmigrate.catalog.interval import in_words
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.catalog.timescale import Aggregate, Columnstore, Hypertable, SpanText, TimescaleObjects
+from tsmigrate.catalog.timescale import Aggregate, Columnstore, SpanText, TimescaleObjects
 from tsmigrate.policies.state import Kind, Policy
 from tsmigrate.schema import layout
 from tsmigrate.undo import SCHEMA
@@ -24,9 +25,9 @@ def added(objects: TimescaleObjects, policies: Iterable[Policy]) -> TimescaleObj
         if policy.kind is Kind.AGGREGATE:
             aggregates[relation] = _aggregate(relation, policy)
         elif relation in aggregates:
-            aggregates[relation] = _with_policy(aggregates[relation], policy)
+            aggregates[relation] = replace(aggregates[relation], **_given(policy))
         elif relation in hypertables:
-            hypertables[relation] = _of_hypertable(hypertables[relation], policy)
+            hypertables[relation] = replace(hypertables[relation], **_given(policy))
     return TimescaleObjects(hypertables, aggregates)
 
 
@@ -44,18 +45,18 @@ def _aggregate(relation: Relation, policy: Policy) -> Aggregate:
     )
 
 
-def _with_policy(aggregate: Aggregate, policy: Policy) -> Aggregate:
-    if policy.kind is Kind.REFRESH:
-        return replace(aggregate, refresh_policy=_policy(policy))
-    return replace(aggregate, retention_policy=_policy(policy))
+_FIELDS = {
+    Kind.REFRESH: "refresh_policy",
+    Kind.RETENTION: "retention_policy",
+    Kind.COLUMNSTORE_POLICY: "columnstore_policy",
+    Kind.REORDER_POLICY: "reorder_policy",
+}
 
 
-def _of_hypertable(hypertable: Hypertable, policy: Policy) -> Hypertable:
-    if policy.kind is Kind.RETENTION:
-        return replace(hypertable, retention_policy=_policy(policy))
-    if policy.kind is Kind.COLUMNSTORE_POLICY:
-        return replace(hypertable, columnstore_policy=_policy(policy))
-    return replace(hypertable, columnstore=_columnstore(policy))
+def _given(policy: Policy) -> dict[str, Any]:
+    if policy.kind is Kind.COLUMNSTORE:
+        return {"columnstore": _columnstore(policy)}
+    return {_FIELDS[policy.kind]: _policy(policy)}
 
 
 def _policy(policy: Policy) -> timescale.Policy:
@@ -66,6 +67,7 @@ def _policy(policy: Policy) -> timescale.Policy:
         after=_span(config.get("drop_after", config.get("compress_after"))),
         start_offset=_span(config.get("start_offset")),
         end_offset=_span(config.get("end_offset")),
+        index=config.get("index_name"),
         peculiar="paused" if policy.paused else "",
     )
 

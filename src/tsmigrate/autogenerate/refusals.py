@@ -21,10 +21,11 @@ from alembic.operations.ops import (
 )
 from alembic.runtime.plugins import Plugin
 from alembic.util import CommandError, DispatchPriority, PriorityDispatchResult
-from sqlalchemy import Index
+from sqlalchemy import Column, DefaultClause, Index
 
 from tsmigrate.autogenerate import words
 from tsmigrate.autogenerate.database import Database, database_of
+from tsmigrate.catalog.constant import is_constant
 from tsmigrate.catalog.timescale import Hypertable
 from tsmigrate.ops.alter_compressed import AlterCompressed
 from tsmigrate.ops.index_per_chunk import CreateIndexPerChunk
@@ -208,15 +209,50 @@ def type_under_compressed_chunks(subject: Subject, operation: AlterColumnOp) -> 
 
 
 @look_at(AddColumnOp)
-def column_without_default_under_columnstore(subject: Subject, operation: AddColumnOp) -> Refusal | None:
-    column = operation.column
-    if column.nullable or column.server_default is not None or subject.hypertable.columnstore is None:
+def identity_column(subject: Subject, operation: AddColumnOp) -> Refusal | None:
+    if operation.column.identity is None:
         return None
     return Refusal(
-        f"{subject}: column {column.name} is new, NOT NULL and without a server default, and the columnstore is "
-        "enabled (0A000)",
+        f"{subject}: column {operation.column.name} is new and an identity, which PostgreSQL adds to no table with "
+        "chunks (42P16)",
+        "let it be a plain column in the model, nullable=True; once it is there, a sequence's nextval() may be its "
+        "server_default",
+    )
+
+
+@look_at(AddColumnOp)
+def column_under_columnstore(subject: Subject, operation: AddColumnOp) -> Refusal | None:
+    column = operation.column
+    if subject.hypertable.columnstore is None or column.identity is not None:
+        return None
+    reason = _not_added_under_columnstore(subject, column)
+    return reason and Refusal(
+        f"{subject}: column {column.name} is new, {reason[0]}, and the columnstore is enabled (0A000)", reason[1]
+    )
+
+
+def _not_added_under_columnstore(subject: Subject, column: Column[Any]) -> tuple[str, str] | None:
+    """What TimescaleDB has against it (2.28.3), and what works."""
+    if column.computed is not None:
+        return "generated", "let it be a plain column, nullable=True, that the application writes; or a view's"
+    default = column.server_default
+    if isinstance(default, DefaultClause):
+        said = default.arg if isinstance(default.arg, str) else words.expression(default.arg)
+        if isinstance(default.arg, str) or is_constant(subject.database.connection, said) is not False:
+            return None
+        return f"with the default {said}, which is no constant", _LATER
+    if column.nullable:
+        return None
+    return (
+        "NOT NULL and without a server default",
         "give it a constant server_default= in the model; or nullable=True now, and nullable=False once it is filled",
     )
+
+
+_LATER = (
+    "leave server_default out now (nullable=True), and give it once the column is there: rows that exist have NULL in "
+    "it until they are filled; or give a constant"
+)
 
 
 def _written(subject: Subject, operation: Operation) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsmigrate.autogenerate.database import Database, altered_by_hand
+from tsmigrate.autogenerate.database import Database, age_of, altered_by_hand
 from tsmigrate.catalog.timescale import Policy
 from tsmigrate.ops.operation import Operation
 from tsmigrate.ops.retention_policy import AddRetentionPolicy, RemoveRetentionPolicy
@@ -11,16 +11,18 @@ from tsmigrate.schema.hypertable import Retention
 
 def operations(
     database: Database, name: str, schema: str | None, declared: Retention | None, found: Policy | None
-) -> list[Operation]:
+) -> tuple[list[Operation], list[Operation]]:
+    """What goes, and what comes: the columnstore's policy may change between the two, and judges by it."""
     if declared and found and _same(database, name, declared, found):
-        return []
-    changes: list[Operation] = []
-    if found and found.after is not None:
-        was = AddRetentionPolicy(name, schema, found.after, found.schedule_interval)
-        changes.append(RemoveRetentionPolicy(name, schema, was, notes=altered_by_hand(found)))
+        return [], []
+    removed: list[Operation] = []
+    added: list[Operation] = []
+    if found:
+        was = AddRetentionPolicy(name, schema, age_of(found, "retention", name), found.schedule_interval)
+        removed = [RemoveRetentionPolicy(name, schema, was, notes=altered_by_hand(found))]
     if declared and (found or database.expects("add_retention_policy", name, schema)):
-        changes.append(AddRetentionPolicy(name, schema, declared.drop_after, declared.schedule_interval))
-    return changes
+        added = [AddRetentionPolicy(name, schema, declared.drop_after, declared.schedule_interval)]
+    return removed, added
 
 
 def _same(database: Database, name: str, declared: Retention, found: Policy) -> bool:

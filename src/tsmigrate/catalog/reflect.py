@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections.abc import Collection, Iterable, Iterator
+from itertools import count
+from unicodedata import normalize
 
 from sqlalchemy import Connection
 
@@ -46,35 +46,37 @@ def _refuse_unknown(tables: Iterable[str], found: Iterable[Hypertable], schema: 
 
 
 def _source(hypertables: list[Hypertable], aggregates: list[Aggregate], default: str) -> Iterator[str]:
-    blocks = [_info(each, default) for each in hypertables] + [_aggregate(each, default) for each in aggregates]
-    names = [name for name in _NAMES if any(f"{name}(" in block for block in blocks)]
+    names = _identifiers([each.relation for each in hypertables], default)
+    blocks = [_info(each, names[each.relation]) for each in hypertables]
+    blocks += [_aggregate(each, default) for each in aggregates]
+    imported = [name for name in _NAMES if any(f"{name}(" in block for block in blocks)]
     if not blocks:
         yield "# There is no hypertable here."
         return
-    yield f"from tsmigrate.schema import {', '.join(names)}"
+    yield f"from tsmigrate.schema import {', '.join(imported)}"
     yield from blocks
 
 
-_NAMES = ("Columnstore", "ContinuousAggregate", "Hypertable", "Refresh", "Retention", "timescale")
+_NAMES = ("Columnstore", "ContinuousAggregate", "Hypertable", "Refresh", "Reorder", "Retention", "timescale")
 
 
-def _info(found: Hypertable, default: str) -> str:
-    parts = [_hypertable(found), *_columnstore(found), *_retention(found.retention_policy)]
-    name = _identifier(found.relation, default)
-    peculiar = [each.peculiar for each in (found.columnstore_policy, found.retention_policy) if each]
+def _info(found: Hypertable, name: str) -> str:
+    parts = [_hypertable(found), *_columnstore(found), *_retention(found.retention_policy), *_reorder(found)]
+    policies = (found.columnstore_policy, found.retention_policy, found.reorder_policy)
+    peculiar = [each.peculiar for each in policies if each]
     notes = [f"Table({found.relation.name!r}, …, info={name})", *_undeclared([*found.beyond, *peculiar])]
     return "\n".join([*comments(notes), f"{name} = {call('timescale', arguments(*map(Code, parts)))}"])
 
 
 def _hypertable(found: Hypertable) -> str:
     given = arguments(found.column, found.interval)
-    for keyword_, value in (("hash_dimension", found.hash_dimension), ("integer_now", found.integer_now)):
+    for keyword, value in (("hash_dimension", found.hash_dimension), ("integer_now", found.integer_now)):
         if value is not None:
-            given.append(Argument(keyword_, value))
+            given.append(Argument(keyword, value))
     return call("Hypertable", given)
 
 
-def _columnstore(found: Hypertable) -> list[str]:
+def _columnstore(found: Hypertable | Aggregate) -> list[str]:
     if found.columnstore is None:
         return []
     given: list[Argument] = []
@@ -96,6 +98,13 @@ def _retention(policy: Policy | None) -> list[str]:
     return [call("Retention", [*arguments(policy.after), *every])]
 
 
+def _reorder(found: Hypertable) -> list[str]:
+    policy = found.reorder_policy
+    if policy is None or policy.index is None:
+        return []
+    return [call("Reorder", arguments(policy.index, schedule_interval=policy.schedule_interval))]
+
+
 def _aggregate(found: Aggregate, default: str) -> str:
     given = arguments(found.relation.name, found.definition.strip(), Code("metadata"))
     policy = found.refresh_policy
@@ -104,12 +113,15 @@ def _aggregate(found: Aggregate, default: str) -> str:
         given.append(Argument("refresh", Code(call("Refresh", offsets))))
     for retention in _retention(found.retention_policy):
         given.append(Argument("retention", Code(retention)))
+    for columnstore in _columnstore(found):
+        given.append(Argument("columnstore", Code(columnstore)))
     if found.materialized_only:
         given.append(Argument("materialized_only", value=True))
     if found.relation.schema != default:
         given.append(Argument("schema", found.relation.schema))
-    peculiar = [each.peculiar for each in (found.refresh_policy, found.retention_policy) if each]
-    return "\n".join([*comments(_undeclared([*found.beyond, *peculiar])), call("ContinuousAggregate", given)])
+    policies = (found.refresh_policy, found.retention_policy, found.columnstore_policy)
+    peculiar = [each.peculiar for each in policies if each]
+    return "\n".join([*comments(_undeclared(peculiar)), call("ContinuousAggregate", given)])
 
 
 def _undeclared(beyond: Iterable[str]) -> list[str]:
@@ -117,8 +129,18 @@ def _undeclared(beyond: Iterable[str]) -> list[str]:
     return [f"It also has, which no declaration says: {told}"] if told else []
 
 
+def _identifiers(relations: Iterable[Relation], default: str) -> dict[Relation, str]:
+    """A name for Python for each. Where names differ in odd characters alone, a number tells them apart."""
+    names: dict[Relation, str] = {}
+    for relation in relations:
+        plain = _identifier(relation, default)
+        free = (plain if number == 1 else f"{plain}_{number}" for number in count(1))
+        names[relation] = next(name for name in free if name not in names.values())
+    return names
+
+
 def _identifier(relation: Relation, default: str) -> str:
-    """A name for Python, which two tables share only where their names differ in odd characters alone."""
     full = relation.name if relation.schema == default else f"{relation.schema}_{relation.name}"
-    name = re.sub(r"\W", "_", full).upper()
-    return f"_{name}" if name[:1].isdigit() or keyword.iskeyword(name) else name
+    letters = normalize("NFKC", full.upper())  # as Python reads names
+    name = "".join(each if f"_{each}".isidentifier() else "_" for each in letters)
+    return name if name.isidentifier() else f"_{name}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from collections.abc import Sequence
 from functools import cache
 
@@ -12,18 +10,16 @@ from sqlalchemy import Connection
 
 from tsmigrate import connect
 from tsmigrate.capability import Version
-from tsmigrate.catalog import extension
+from tsmigrate.catalog import dump, extension
 from tsmigrate.catalog.ids import Ids
 from tsmigrate.catalog.order import by_name
 from tsmigrate.errors import BlockedError, UsageError
 from tsmigrate.sql import identifier, raw
-from tsmigrate.url import PSYCOPG2, DatabaseUrl, without_passwords
+from tsmigrate.url import DatabaseUrl
 
 VERSION_TABLE = "alembic_version"
 LOCK_WAIT_SECONDS = 60
 
-# libpq knows no environment variable for these, and a command line is for all to see.
-_ONLY_ON_THE_COMMAND_LINE = {"sslpassword", "oauth_client_secret", "passcode"}
 _VARYING = ("-- Dumped from database version ", "-- Dumped by pg_dump version ", "\\restrict ", "\\unrestrict ")
 
 _CHUNKS_ELSEWHERE = r"""
@@ -57,16 +53,13 @@ def schema_text(database: DatabaseUrl, pg_dump: str, *, version_table: str = VER
         chunks = _chunks_elsewhere(connection)
     arguments = [
         "--schema-only",
-        "--encoding=UTF8",
-        "--no-password",  # never ask the terminal
         f"--lock-wait-timeout={LOCK_WAIT_SECONDS * 1000}",
         "--exclude-schema=_timescaledb*",
         f"--exclude-table=*.{identifier(version_table)}",
         *(f"--exclude-table={pattern}" for pattern in chunks),
-        f"--dbname={_address(database)}",
     ]
-    dump = ids.named(_without_varying_lines(_run([pg_dump, *arguments], database)))
-    return by_name(dump) if ids.names else dump
+    text = ids.named(without_varying_lines(dump.of(database, pg_dump, arguments)))
+    return by_name(text) if ids.names else text
 
 
 def _refuse_older(pg_dump: str, connection: Connection) -> None:
@@ -83,7 +76,7 @@ def _refuse_older(pg_dump: str, connection: Connection) -> None:
 
 @cache
 def _version(pg_dump: str) -> Version:
-    says = _run([pg_dump, "--version"])
+    says = dump.run([pg_dump, "--version"])
     found = re.search(r"\(PostgreSQL\) (\d+\S*)", says)
     if not found:
         raise UsageError(f"{pg_dump} is not PostgreSQL's pg_dump: it calls itself {says.strip()!r}")
@@ -102,60 +95,9 @@ def _chunks_elsewhere(connection: Connection) -> list[str]:
     ]
 
 
-def _run(command: Sequence[str], database: DatabaseUrl | None = None) -> str:
-    """What the program prints. Bytes that are no UTF-8, which a SQL_ASCII database may hold, survive as surrogates."""
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, env=_environment(database)
-        )
-    except OSError as error:
-        raise UsageError(
-            f"cannot run {command[0]}: {error.strerror}", mend="name the pg_dump of the server's version or later"
-        ) from error
-    if done.returncode != 0:
-        says = without_passwords(done.stderr.decode(errors="replace").strip())
-        where = f" of {database}" if database else ""
-        raise BlockedError(
-            f"{command[0]} could not read the schema{where}: {says}",
-            mend="use a role that may read every table, or do what the message asks",
-        )
-    return done.stdout.decode("utf-8", "surrogateescape")
-
-
-def _environment(database: DatabaseUrl | None) -> dict[str, str]:
-    """The caller's, as the driver reads it too, and the password."""
-    password = _parameters(database).get("password") if database else None
-    return {**os.environ, "PGPASSWORD": password} if password else dict(os.environ)
-
-
-def _address(database: DatabaseUrl) -> str:
-    """The database as a libpq connection string without a secret."""
-    parameters = _parameters(database)
-    for secret in parameters:
-        if secret.lower() in _ONLY_ON_THE_COMMAND_LINE:
-            raise UsageError(
-                f"{secret} of {database} cannot be handed to pg_dump without showing it to every user of this machine",
-                mend="use a client key without a password, or authenticate in another way",
-            )
-    parameters.pop("password", None)
-    parameters.setdefault("connect_timeout", str(connect.CONNECT_TIMEOUT_SECONDS))
-    return " ".join(f"{name}={_quoted(value)}" for name, value in parameters.items())
-
-
-def _parameters(database: DatabaseUrl) -> dict[str, str]:
-    """What the URL means to libpq, as SQLAlchemy's driver sees it: several hosts and the query included."""
-    url = database.url.set(drivername=PSYCOPG2)
-    _, parameters = url.get_dialect()().create_connect_args(url)
-    return {name: str(value) for name, value in parameters.items()}
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _without_varying_lines(dump: str) -> str:
-    """`dump` without them: they stand before its first statement and at its end, never between."""
-    lines = dump.split("\n")
+def without_varying_lines(text: str) -> str:
+    """`text` without them: they stand before its first statement and at its end, never between."""
+    lines = text.split("\n")
     first = next((number for number, line in enumerate(lines) if line.startswith("SET ")), 0)
     last = max(first, len(lines) - 3)  # "\\unrestrict …", then one or two line ends
     head, body, tail = lines[:first], lines[first:last], lines[last:]

@@ -29,6 +29,7 @@ class Policy:
     after: SpanText | None = None  # of a columnstore or retention policy
     start_offset: SpanText | None = None  # of a refresh policy
     end_offset: SpanText | None = None
+    index: str | None = None  # of a reorder policy
     peculiar: str = ""  # what was altered by hand, which declarations do not say
 
 
@@ -63,6 +64,7 @@ class Hypertable:
     columnstore: Columnstore | None
     columnstore_policy: Policy | None
     retention_policy: Policy | None
+    reorder_policy: Policy | None = None
     beyond: tuple[str, ...] = ()  # what it has and declarations do not say
     partition_columns: tuple[str, ...] = ()  # by dimension
     range_columns: tuple[str, ...] = ()  # of them those that chunks are made by ranges of
@@ -78,7 +80,8 @@ class Aggregate:
     materialized_only: bool
     refresh_policy: Policy | None
     retention_policy: Policy | None
-    beyond: tuple[str, ...] = ()
+    columnstore: Columnstore | None = None
+    columnstore_policy: Policy | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,8 @@ SELECT a.view_schema AS schema, a.view_name AS name, a.materialized_only, a.comp
        coalesce(b.view_schema, a.hypertable_schema) AS source_schema,
        coalesce(b.view_name, a.hypertable_name) AS source_name,
        a.materialization_hypertable_schema AS held_schema, a.materialization_hypertable_name AS held_name,
-       d.column_name::text AS held_column, a.view_definition AS definition
+       d.column_name::text AS held_column, a.view_definition AS definition,
+       c.segmentby::text[] AS segmentby, c.orderby::text[] AS orderby, c.orderby_desc, c.orderby_nullsfirst
 FROM timescaledb_information.continuous_aggregates a
 LEFT JOIN timescaledb_information.continuous_aggregates b
   ON (b.materialization_hypertable_schema, b.materialization_hypertable_name) =
@@ -148,6 +152,8 @@ JOIN _timescaledb_catalog.hypertable h
   ON (h.schema_name, h.table_name) = (a.materialization_hypertable_schema, a.materialization_hypertable_name)
 JOIN timescaledb_information.dimensions d
   ON (d.hypertable_schema, d.hypertable_name, d.dimension_number) = (h.schema_name, h.table_name, 1)
+LEFT JOIN _timescaledb_catalog.compression_settings c
+  ON c.relid = format('%I.%I', h.schema_name, h.table_name)::regclass
 ORDER BY h.id
 """
 
@@ -157,7 +163,9 @@ SELECT coalesce(a.view_schema, j.hypertable_schema) AS schema, coalesce(a.view_n
        proc_name AS kind, schedule_interval::text AS schedule_interval, config::text AS config,
        concat_ws(', ', CASE WHEN NOT scheduled THEN 'paused' END,
                        CASE WHEN fixed_schedule THEN 'on a fixed schedule' END,
-                       CASE WHEN max_retries <> -1 THEN format('%s retries', max_retries) END) AS peculiar
+                       CASE WHEN max_retries <> -1 THEN format('%s retries', max_retries) END,
+                       'by when chunks were made: ' || coalesce(config ->> 'drop_created_before',
+                                                                config ->> 'compress_created_before')) AS peculiar
 FROM timescaledb_information.jobs j
 LEFT JOIN timescaledb_information.continuous_aggregates a
   ON (a.materialization_hypertable_schema, a.materialization_hypertable_name) =
@@ -168,6 +176,7 @@ WHERE j.job_id >= 1000 AND j.hypertable_name IS NOT NULL
 COLUMNSTORE_POLICY = "policy_compression"
 RETENTION_POLICY = "policy_retention"
 REFRESH_POLICY = "policy_refresh_continuous_aggregate"
+REORDER_POLICY = "policy_reorder"
 
 _Policies = Mapping[tuple[Relation, str], Policy]
 
@@ -183,6 +192,7 @@ def _policy(row: Any) -> Policy:
         after=_span(config.get("compress_after", config.get("drop_after"))),
         start_offset=_span(config.get("start_offset")),
         end_offset=_span(config.get("end_offset")),
+        index=config.get("index_name"),
         peculiar=row.peculiar,
     )
 
@@ -197,6 +207,7 @@ def _hypertable(relation: Relation, row: Any, policies: _Policies) -> Hypertable
         columnstore=_columnstore(row) if row.columnstore else None,
         columnstore_policy=policies.get((relation, COLUMNSTORE_POLICY)),
         retention_policy=policies.get((relation, RETENTION_POLICY)),
+        reorder_policy=policies.get((relation, REORDER_POLICY)),
         beyond=tuple(_beyond(row)),
         partition_columns=tuple(row.partition_columns),
         range_columns=tuple(row.range_columns),
@@ -218,7 +229,6 @@ def _columnstore(row: Any) -> Columnstore:
 
 
 def _aggregate(relation: Relation, row: Any, policies: _Policies) -> Aggregate:
-    columnstore = row.columnstore or (relation, COLUMNSTORE_POLICY) in policies
     return Aggregate(
         relation=relation,
         source=Relation(row.source_schema, row.source_name),
@@ -228,7 +238,8 @@ def _aggregate(relation: Relation, row: Any, policies: _Policies) -> Aggregate:
         materialized_only=row.materialized_only,
         refresh_policy=policies.get((relation, REFRESH_POLICY)),
         retention_policy=policies.get((relation, RETENTION_POLICY)),
-        beyond=("a columnstore",) if columnstore else (),
+        columnstore=_columnstore(row) if row.columnstore else None,
+        columnstore_policy=policies.get((relation, COLUMNSTORE_POLICY)),
     )
 
 

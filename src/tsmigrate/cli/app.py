@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 
 from tsmigrate import __version__, cli
+from tsmigrate.cli.light import LightGroup
 from tsmigrate.errors import TsmigrateError
 
 app = typer.Typer(
     name="tsmigrate",
+    cls=LightGroup,
     help="Take a PostgreSQL schema to TimescaleDB with Alembic, and back, exactly.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

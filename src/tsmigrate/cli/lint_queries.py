@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsmigrate.cli.light import LightCommand
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -41,7 +43,7 @@ _DECLARE = """declare them in pyproject.toml, or without [tool.tsmigrate] in tsm
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(lint_queries)
+    app.command(cls=LightCommand)(lint_queries)
 
 
 def lint_queries(
@@ -82,18 +84,21 @@ def lint_queries(
     Reads source, runs nothing, needs no database. Exit code 0: nothing at or above --fail-on; 1: findings.
     """
     from tsmigrate.lint import settings
+    from tsmigrate.lint.choice import chosen_rules
     from tsmigrate.lint.report.report import Report
     from tsmigrate.lint.violation import Severity
 
     named = paths or [Path()]
     start = named[0] if named[0].is_dir() else named[0].parent
     chosen = settings.find(start)
+    if chosen.file is None:
+        chosen = settings.find(Path())
     known, server, found = _known(chosen, named, start, url)
     if show_hypertables:
         _show(known)
         raise typer.Exit
     judged_for = _target(target, chosen, server)
-    engine = _engine(known, judged_for, _rules(chosen, select or (), ignore or ()))
+    engine = _engine(known, judged_for, chosen_rules(chosen, select or (), ignore or ()))
     report = Report(_judged(engine, found, start, chosen=chosen, diff_base=diff_base, jobs=jobs))
     if diff or fix:
         _fix(report.judged, write=fix)
@@ -130,18 +135,20 @@ def _judged(
     jobs: int | None,
 ) -> Judged:
     """What came of all files, or of what changed in them since `diff_base`."""
-    from tsmigrate.lint import changed
     from tsmigrate.lint.run import Job, lint
     from tsmigrate.lint.snippet import Judged
 
-    lines = changed.since(diff_base, start) if diff_base else None
-    if lines is not None:
-        found = [path for path in found if path.resolve() in lines]
-    total = Judged()
-    for one in lint(Job(engine, require_reason=chosen.require_reason), found, jobs=jobs):
+    job, total = Job(engine, require_reason=chosen.require_reason), Judged()
+    if diff_base is None:
+        for one in lint(job, found, jobs=jobs):
+            total.add(one)
+        return total
+    from tsmigrate.lint import changed
+
+    lines = changed.since(diff_base, start)
+    for one in lint(job, [path for path in found if path.resolve() in lines], jobs=jobs):
         total.add(one)
-    if lines is not None:
-        total.violations = changed.only(total.violations, lines)
+    total.violations = changed.only(total.violations, lines)
     return total
 
 
@@ -207,20 +214,3 @@ def _show(known: Known) -> None:
     for name, one in described(known):
         further = f", {', '.join(one.dimensions)}" if one.dimensions else ""
         print(f"{name}  {one.column} {one.type}{further}  from {one.source}")
-
-
-def _rules(chosen: LintSettings, select: Sequence[str], ignore: Sequence[str]) -> Rules:
-    """The rules that apply: what the command line says goes before the settings."""
-    from tsmigrate.errors import UsageError
-    from tsmigrate.lint.engine import Rules
-    from tsmigrate.lint.rules.rule import rules
-
-    codes = [rule.code for rule in rules()]
-    wanted = [one for part in (select or chosen.select) for one in part.split(",")]
-    unwanted = [one for part in (*ignore, *chosen.ignore) for one in part.split(",")]
-    for one in (*wanted, *unwanted, *chosen.severity):
-        if not any(code.startswith(one) for code in codes):
-            raise UsageError(f"no rule {one}", mend="tsmigrate explain-rule shows what there is: " + ", ".join(codes))
-    kept = {code for code in codes if not wanted or any(code.startswith(one) for one in wanted)}
-    kept -= {code for code in kept if any(code.startswith(one) for one in unwanted)}
-    return Rules(chosen.severity, frozenset(codes) - kept, chosen.options)

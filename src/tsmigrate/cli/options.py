@@ -23,6 +23,12 @@ class AnyEdition(StrEnum):
     ANY = "any"
 
 
+class CrashPoints(StrEnum):
+    NONE = "none"
+    SAMPLE = "sample"
+    ALL = "all"
+
+
 Url = Annotated[
     str | None,
     typer.Option(

@@ -112,9 +112,10 @@ def refresh(
     been dropped stay.
     """
     from tsmigrate.policies import runner
+    from tsmigrate.policies.loop import interruptible
     from tsmigrate.policies.state import Kind
 
-    with _connected(database(url, config)) as connection:
+    with interruptible(), _connected(database(url, config)) as connection:
         for policy in runner.named(connection, name, Kind.AGGREGATE):
             connection.rollback()
             done = runner.refreshed(connection, policy, start, end)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.cli.options import AnyEdition, Format, Ini, OutputFormat
+from tsmigrate.cli.options import AnyEdition, CrashPoints, Format, Ini, OutputFormat
 
 if TYPE_CHECKING:
     from tsmigrate.verify.rollback import Report
-
-
-class CrashPoints(StrEnum):
-    NONE = "none"
-    SAMPLE = "sample"
-    ALL = "all"
 
 
 def register(app: typer.Typer) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from tsmigrate import undo
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.convert.blocks import do_block, locked, name
-from tsmigrate.plpgsql import Locking, tell
+from tsmigrate.convert.blocks import expanded, locked, name
+from tsmigrate.plpgsql import Locking, as_do, tell
 from tsmigrate.sql import literal
 
 
@@ -31,7 +31,12 @@ def plain_table(request: RevertRequest) -> str:
     A table that was partitioned (`partitioned.or_else`) comes back with its partitions, each with its rows. Rows that
     none of them holds are refused beforehand.
     """
-    return do_block(
+    return as_do(plain_table_again(request))
+
+
+def plain_table_again(request: RevertRequest) -> str:
+    """The same as a block within another one."""
+    return expanded(
         "plain_table",
         goal="goal",
         target="c.relation",

@@ -55,7 +55,7 @@ class Engine:
         self.rules = chosen or Rules()
         self.known = known = self.rules.completed(known)
         self.target = target
-        self.names = Names(known.names(), known.models)
+        self.names = Names(known.names(), known.models, known.extended)
         self.shapes = Shapes(_meant(known))
         self.on_causes = [
             rule for about in (About.CAUSE, About.STATEMENT_KIND, About.REST) for rule in self.rules.active(about)

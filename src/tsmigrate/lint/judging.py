@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 from tsmigrate.lint import suppress
 from tsmigrate.lint.known import Hypertable, Name
 from tsmigrate.lint.rules.rule import Statement, Told
-from tsmigrate.lint.shapes import Cuts, Key, shape
+from tsmigrate.lint.shapes import Cuts, Key, Kin, Remembered, Template, shape
 from tsmigrate.lint.snippet import Judged, Snippet
-from tsmigrate.lint.sql import bodies, native, placeholders
+from tsmigrate.lint.sql import native, placeholders
 from tsmigrate.lint.sql import statement as statements
 from tsmigrate.lint.sql.from_clause import TooDeepError
 from tsmigrate.lint.sql.judge import Reading
 from tsmigrate.lint.sql.native import Node, ParseError
-from tsmigrate.lint.sql.nodes import opened, strings
+from tsmigrate.lint.sql.nodes import opened, schemas, strings
 from tsmigrate.lint.sql.placeholders import Offsets
 from tsmigrate.lint.sql.scope import Context
 from tsmigrate.lint.telling import Here, Telling
 
 if TYPE_CHECKING:
     from tsmigrate.lint.engine import Engine
+    from tsmigrate.lint.sql.bodies import Inner
 
 _BODIES = frozenset({"CreateFunctionStmt", "DoStmt"})
 _PLAIN_INSERT = re.compile(rb"\s*insert\s+into\s[^()]*(?:\([^()]*\)\s*)?values\b")
@@ -68,25 +69,73 @@ class File:
         if _PLAIN_INSERT.match(lowered) and b"conflict" not in lowered and b"select" not in lowered:
             return
         key = self._key(snippet)
-        known = self.engine.shapes.told(key) if key is not None else None
+        if key is None:
+            self._anew(snippet)
+            return
+        shapes = self.engine.shapes
+        known = shapes.known.get(key)
         if known is not None:
             self.telling.again(known, snippet)
             return
+        kin = shapes.kin(key)
+        templates = shapes.of_kin.get(kin.key) if kin is not None else None
+        if kin is not None and templates is not None and (not templates or kin.are_plain):
+            fingerprint = self._fingerprint(snippet) if templates else ""
+            told = tuple(one.of(kin, fingerprint) for one in templates)
+            shapes.remember(key, told)
+            self.telling.again(told, snippet)
+            return
+        anew = self._anew(snippet)
+        if anew is None:
+            return
+        shapes.remember(key, anew)
+        if kin is not None and kin.key not in shapes.of_kin:
+            shapes.remember_kin(kin, self._templates(kin, snippet, anew))
+
+    def _anew(self, snippet: Snippet) -> tuple[Remembered, ...] | None:
+        """Judge a statement; what was told of it, by its shape. None: that is not to be told of others."""
         self.telling.told = []
         parsed = self._parsed(snippet)
         if parsed is None:
-            return
+            return None
         text, offsets, nodes = parsed
         self.found.statements += len(nodes) - 1
         unread = len(self.found.unparsed)
         for node in nodes:
             self._node(node["stmt"], text, offsets, snippet)
-        if key is None or self.telling.told is None or unread != len(self.found.unparsed) or len(nodes) > 1:
-            return
-        if not self.telling.told or offsets is snippet.offsets:  # otherwise what was told points into another text
-            cuts = Cuts(snippet.text)
-            told = tuple(replace(one, start=cuts.shaped(one.start)) for one in self.telling.told)
-            self.engine.shapes.remember(key, told)
+        if self.telling.told is None or unread != len(self.found.unparsed) or len(nodes) > 1:
+            return None
+        if self.telling.told and offsets is not snippet.offsets:
+            return None  # what was told points into another text
+        cuts = Cuts(snippet.text)
+        return tuple(replace(one, start=cuts.shaped(one.start)) for one in self.telling.told)
+
+    def _templates(self, kin: Kin, snippet: Snippet, told: tuple[Remembered, ...]) -> tuple[Template, ...] | None:
+        """What is told of all kin of a statement: learned by other names, and tried on the statement itself."""
+        if not told:
+            return ()
+        aside = File(self.engine, self.path, b"")
+        aside.search_path, aside.revision = self.search_path, self.revision
+        stamped = replace(snippet, text=kin.stamped(snippet.text))
+        found, its = aside._anew(stamped), shape(stamped.text)
+        if found is None or its is None or not kin.are_plain:
+            return None
+        again = self.engine.shapes.kin((its, *kin.key[len(kin.pieces) :]))
+        if again is None or again.key != kin.key:
+            return None
+        templates = tuple(Template(one.rule, one.told, one.table, again.place(one.start)) for one in found)
+        tried = [
+            (one.rule.code, one.told.message, one.told.hint, one.table, one.start)
+            for one in (each.of(kin, "") for each in templates)
+        ]
+        meant = [(one.rule.code, one.told.message, one.told.hint, one.table, one.start) for one in told]
+        return templates if tried == meant else None
+
+    def _fingerprint(self, snippet: Snippet) -> str:
+        """That of the text that the parser would be given."""
+        if not (snippet.code or b"@" in snippet.text) and (found := native.fingerprint(snippet.text)):
+            return found
+        return native.fingerprint(placeholders.normalised(snippet.text)[0])
 
     def _key(self, snippet: Snippet) -> Key | None:
         """What two statements have in common that are judged alike."""
@@ -122,11 +171,28 @@ class File:
                 return snippet.text, snippet.offsets, native.parse(snippet.text)
             except ParseError as error:
                 problem = error
+        if not snippet.code and self._in_pieces(snippet):
+            return None
         if not snippet.optional:
             self.telling.unparsable(
                 snippet.offsets.source(min(problem.offset, len(snippet.text))), problem.reason, snippet
             )
         return None
+
+    def _in_pieces(self, snippet: Snippet) -> bool:
+        """Judge what is no statement piece by piece: an open bracket hides all that follows it from the scanner."""
+        from tsmigrate.lint.sql import psql  # noqa: PLC0415 - most statements can be parsed
+
+        pieces = psql.by_semicolons(snippet.text) if b";" in snippet.text else []
+        if len(pieces) < 2:
+            return False
+        self.found.statements -= 1
+        self.found.hypertable_statements -= 1
+        for offset, length in pieces:
+            text = snippet.text[offset : offset + length]
+            lead = length - len(text.lstrip())
+            self.judge(replace(snippet, text=text[lead:], offsets=snippet.offsets.moved(offset + lead), named=False))
+        return True
 
     def _notice_search_path(self, text: bytes) -> None:
         if text[:3].lower() == b"set" and b"search_path" in text.lower():
@@ -136,11 +202,13 @@ class File:
                 return
             setting = node["stmt"].get("VariableSetStmt", {})
             if setting.get("name") == "search_path" and not setting.get("is_local"):
-                self.search_path = bodies.schemas(setting) or None
+                self.search_path = schemas(setting) or None
 
     def _node(self, node: Node, text: bytes, offsets: Offsets, snippet: Snippet) -> None:
         kind, body = opened(node)
         if kind in _BODIES:
+            from tsmigrate.lint.sql import bodies  # noqa: PLC0415 - most files define no function
+
             custom_plans = bodies.forces_custom_plans(body)
             for inner in bodies.inner_statements(node, text):
                 self._inner(replace(inner, custom_plans=custom_plans), text, offsets, snippet)
@@ -151,7 +219,7 @@ class File:
             context = replace(context, parameter_types=types)
         self._query(node, text, offsets, snippet, context)
 
-    def _inner(self, inner: bodies.Inner, text: bytes, offsets: Offsets, snippet: Snippet) -> None:
+    def _inner(self, inner: Inner, text: bytes, offsets: Offsets, snippet: Snippet) -> None:
         """A statement of a function's body."""
         if not self.engine.names.within(inner.text):
             return

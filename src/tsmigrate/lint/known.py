@@ -87,6 +87,7 @@ class Known:
     functions: dict[Name, Function] = field(default_factory=dict)
     search_path: tuple[str, ...] = DEFAULT_SEARCH_PATH
     models: dict[str, Model] = field(default_factory=dict)  # SQLAlchemy's classes and tables by their names
+    extended: set[str] = field(default_factory=set)  # names that some file builds further and does not bind
     revisions: dict[str, Step] = field(default_factory=dict)  # migrations by their absolute paths
 
     def candidates(self, schema: str | None, name: str, search_path: Sequence[str]) -> Iterator[Name]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,8 +19,11 @@ _ESCAPES = frozenset({rb"\n", rb"\t", rb"\r"})  # in a string of a program: "…
 class Names:
     """The hypertables and views of a run, by their names without schemas."""
 
-    def __init__(self, names: Iterable[str], models: Mapping[str, Model] | None = None) -> None:
+    def __init__(
+        self, names: Iterable[str], models: Mapping[str, Model] | None = None, extended: Set[str] = frozenset()
+    ) -> None:
         self.models = models or {}
+        self.extended = extended  # of modules: built further in other files
         self._models = tuple(name.encode() for name in self.models)
         encoded = sorted(name.encode() for name in names)
         self._plain = frozenset(name for name in encoded if _IDENTIFIER.fullmatch(name))

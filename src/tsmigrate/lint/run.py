@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import gc
 import os
 import signal
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +19,7 @@ from tsmigrate.lint.sources.source import UnreadableError, finder
 SECONDS_PER_FILE = 60
 LARGEST = 256 * 1024 * 1024
 _FEW = 24  # files that are not worth starting processes for
+_BETWEEN_COLLECTIONS = 50_000  # objects
 _BINARY = 4096  # bytes looked at
 
 
@@ -114,8 +115,24 @@ def _one(path: str) -> Judged:
     return lint_file(_job, path)
 
 
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Trees of statements and programs come and go by the thousand; looking for loops in them takes its time."""
+    before = gc.get_threshold()
+    gc.set_threshold(_BETWEEN_COLLECTIONS, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 def lint(job: Job, files: Iterable[Path], *, jobs: int | None = None) -> Iterator[Judged]:
     """Each file's result, in the order of the files."""
+    with _collecting_rarely():
+        yield from _each(job, files, jobs)
+
+
+def _each(job: Job, files: Iterable[Path], jobs: int | None) -> Iterator[Judged]:
     names = [str(file) for file in files]
     processes = min(jobs or os.cpu_count() or 1, len(names))
     small = len(names) <= _FEW and _bytes(names) < 1_000_000
@@ -123,6 +140,8 @@ def lint(job: Job, files: Iterable[Path], *, jobs: int | None = None) -> Iterato
         for name in names:
             yield lint_file(job, name)
         return
+    import multiprocessing  # noqa: PLC0415 - a few files are linted without, and sooner
+
     chunk = max(1, min(64, len(names) // (processes * 4)))
     with multiprocessing.get_context("fork").Pool(processes, _start, (job,)) as pool:
         yield from pool.imap(_one, names, chunk)

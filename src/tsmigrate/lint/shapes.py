@@ -5,8 +5,8 @@ positions in ORDER BY, or the 1 = 0 of a query that finds nothing). What was tol
 with comments, quoted names or dollar quotes is not shaped: a quote inside of those is no literal.
 
 *Kin* are statements that become alike when the names that mean nothing to the linter (aliases, columns that no index or
-rule knows, tables that are no hypertables) are numbered in the order in which they first stand. Where nothing was told
-of one, nothing is told of the other; what is told holds names, so it is not handed on.
+rule knows, tables that are no hypertables) are numbered in the order in which they first stand. What is told of one is
+told of the other, in its own names: it is learned from the same statement with names that stand nowhere else (`stamp`).
 """
 
 from __future__ import annotations
@@ -14,19 +14,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tsmigrate.lint.rules.rule import Rule, Told
+from tsmigrate.lint.rules.rule import Rule, Told, quoted
 
 _LITERAL = re.compile(rb"'[^']*'|(?<![\w.$])\d{3,}(?![\w.])")
 _SHAPED = re.compile(rb"\s*\(?\s*(?:select|insert|update|delete|with|merge)\b", re.IGNORECASE)
 _HARD = re.compile(rb'--|/\*|\\|"|\$(?!\d)')
-_WORD = re.compile(
-    rb"%(?:\(\w+\))?\w | ::?\s*\w+ | @\w+ | \{[^{}]*\}"  # placeholders and types stay
-    rb"| [a-z_\x80-\xff][\w$\x80-\xff]*+(?=\s*\?)"  # so do the types of literals: date '2026-01-01'
-    rb"| (?<![\w$]) ([a-z_\x80-\xff][\w$\x80-\xff]*+)",
-    re.VERBOSE,
-)
+# Not the names of placeholders, of types after ::, and of types before literals: date '2026-01-01'.
+_NAME = re.compile(rb"(?<![\w$%:@{)])([a-z_\x80-\xff][\w$\x80-\xff]*+)(?!\s*\?)")
+_STAMP = re.compile(r"\bkin_(\d+)_(?!\w)")
+_LONGEST = 63  # bytes of a name: what is longer is cut by the server
 _MOST = 20_000
 
 Key = tuple[object, ...]
@@ -40,8 +38,69 @@ class Remembered:
     told: Told
     table: str
     start: int
-    width: int  # of the word that is marked; of a number it differs
     fingerprint: str
+
+
+@dataclass(slots=True)
+class Kin:
+    """A shape cut at its names: `pieces` in turn what stands between names, and a name."""
+
+    key: Key
+    pieces: list[bytes]
+    names: tuple[bytes, ...]  # that are numbered
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether the names are written in messages as they stand in the statement."""
+        return all(
+            len(name) <= _LONGEST and name.isascii() and quoted(name.decode()) == name.decode() for name in self.names
+        )
+
+    def place(self, start: int) -> tuple[int, int]:
+        """The piece in which an offset of the shape lies, and how far into it."""
+        for number, piece in enumerate(self.pieces):
+            if start < len(piece):
+                return number, start
+            start -= len(piece)
+        return len(self.pieces), start
+
+    def offset(self, place: tuple[int, int]) -> int:
+        number, further = place
+        return sum(map(len, self.pieces[:number])) + further
+
+    def stamped(self, text: bytes) -> bytes:
+        """The statement of this shape with its numbered names replaced by such as stand nowhere else."""
+        cuts, numbers = Cuts(text), {name: number for number, name in enumerate(self.names)}
+        made, done, at = [], 0, 0
+        for number, piece in enumerate(self.pieces):
+            if number % 2 and piece in numbers:
+                start = cuts.original(at)
+                made += [text[done:start], b"kin_%d_" % numbers[piece]]
+                done = start + len(piece)
+            at += len(piece)
+        return b"".join([*made, text[done:]])
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What a rule told of stamped kin."""
+
+    rule: Rule
+    told: Told
+    table: str
+    place: tuple[int, int]
+
+    def of(self, kin: Kin, fingerprint: str) -> Remembered:
+        """The same, told of these kin."""
+
+        def name(found: re.Match[str]) -> str:
+            return kin.names[int(found[1])].decode()
+
+        message, hint = _STAMP.sub(name, self.told.message), _STAMP.sub(name, self.told.hint)
+        start = kin.offset(self.place)
+        return Remembered(
+            self.rule, replace(self.told, message=message, hint=hint, start=start), self.table, start, fingerprint
+        )
 
 
 @dataclass
@@ -50,27 +109,21 @@ class Shapes:
 
     meant: frozenset[bytes] = frozenset()
     known: dict[Key, tuple[Remembered, ...]] = field(default_factory=dict)
-    silent: set[Key] = field(default_factory=set)  # of kin: nothing is told of them
-
-    def told(self, key: Key) -> tuple[Remembered, ...] | None:
-        """What is told of statements of this shape; None: none was judged yet."""
-        found = self.known.get(key)
-        if found is None and self.silent and self._kin(key) in self.silent:
-            return ()
-        return found
+    of_kin: dict[Key, tuple[Template, ...] | None] = field(default_factory=dict)  # None: to be judged one by one
 
     def remember(self, key: Key, told: tuple[Remembered, ...]) -> None:
         if len(self.known) >= _MOST:
             self.known.clear()
         self.known[key] = told
-        if self.meant and not told:
-            if len(self.silent) >= _MOST:
-                self.silent.clear()
-            self.silent.add(self._kin(key))
 
-    def _kin(self, key: Key) -> Key:
-        text, *traits = key
-        return (kin(text, self.meant), *traits) if isinstance(text, bytes) else key
+    def remember_kin(self, kin: Kin, templates: tuple[Template, ...] | None) -> None:
+        if len(self.of_kin) >= _MOST:
+            self.of_kin.clear()
+        self.of_kin[kin.key] = templates
+
+    def kin(self, key: Key) -> Kin | None:
+        shape, *traits = key
+        return kin(shape, self.meant, tuple(traits)) if self.meant and isinstance(shape, bytes) else None
 
 
 def shape(text: bytes) -> bytes | None:
@@ -80,17 +133,13 @@ def shape(text: bytes) -> bytes | None:
     return _LITERAL.sub(b"?", text)
 
 
-def kin(shape: bytes, meant: Container[bytes]) -> bytes:
+def kin(shape: bytes, meant: Container[bytes], traits: Key = ()) -> Kin:
     """The shape with its names numbered, but for those in `meant`."""
-    numbered: dict[bytes, bytes] = {}
-
-    def name(found: re.Match[bytes]) -> bytes:
-        word = found[1]
-        if word is None or word in meant:
-            return found[0]
-        return numbered.get(word) or numbered.setdefault(word, b"\\%d" % len(numbered))
-
-    return _WORD.sub(name, shape.lower())
+    pieces = _NAME.split(shape.lower())
+    numbers: dict[bytes, int] = {}
+    key: list[object] = [*pieces]
+    key[1::2] = [name if name in meant else numbers.setdefault(name, len(numbers)) for name in pieces[1::2]]
+    return Kin((*key, *traits), pieces, tuple(numbers))
 
 
 class Cuts:

@@ -16,7 +16,7 @@ from tsmigrate.lint.violation import Severity, Violation
 UNUSED = "TSQ910"
 NO_REASON = "TSQ911"
 MARK = b"tsmigrate:"
-_COMMENT = re.compile(
+_COMMENT = (
     r"(?:--|#|//|/\*)\s*tsmigrate:\s*ignore\b[ \t]*"
     r"(?:\[\s*(?P<list>[A-Z0-9,\s]*)\]|(?P<bare>TSQ\d+(?:\s*,\s*TSQ\d+)*))?[ \t]*(?P<reason>[^\n]*)"
 )
@@ -44,7 +44,7 @@ def find(content: bytes) -> list[Suppression]:
         return []
     text = content.decode("utf-8", "replace")
     found = []
-    for match in _COMMENT.finditer(text):
+    for match in re.finditer(_COMMENT, text):
         start = text.rfind("\n", 0, match.start()) + 1
         listed = match["list"] or match["bare"] or ""
         found.append(

@@ -90,7 +90,7 @@ class Telling:
         if edit is not None:
             self.told = None
         elif self.told is not None:
-            self.told.append(Remembered(rule, told, table, start, end - start, fingerprint))
+            self.told.append(Remembered(rule, told, table, start, fingerprint))
         spot = _Spot(source(start), source(end), table, edit, fingerprint, extent)
         self._add(rule, told, spot, here.snippet)
 
@@ -124,13 +124,12 @@ class Telling:
         )
 
     def again(self, remembered: Iterable[Remembered], snippet: Snippet) -> None:
-        """Tell of a statement what was told of one that differs in literals only."""
+        """Tell of a statement what was told of one that is alike."""
         source, cuts = snippet.offsets.source, None
         for one in remembered:
             cuts = cuts or Cuts(snippet.text)
             start = cuts.original(one.start)
-            is_number = snippet.text[start : start + 1].isdigit()
-            end = _end_of_word(snippet.text, start) if is_number else start + one.width
+            end = _end_of_word(snippet.text, start)
             extent = (source(0), source(max(len(snippet.text.rstrip()) - 1, 0)))
             spot = _Spot(source(start), source(end), one.table, None, one.fingerprint, extent)
             self._add(one.rule, one.told, spot, snippet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tsmigrate.ops.columnstore_settings import read_settings
 from tsmigrate.ops.facts import ON_IT
 from tsmigrate.plpgsql import assemble, refuse
 
@@ -10,6 +11,7 @@ DECLARE
   search_path text := current_setting('search_path');
   detail text;
   jobs jsonb;
+  columnstore jsonb;
 BEGIN
   PERFORM set_config('search_path', 'pg_catalog', true);
   {{within}}
@@ -32,6 +34,7 @@ EXECUTE format(
   ' WHERE (j.hypertable_schema, j.hypertable_name) IN (($1, $2), ($3, $4))',
   coalesce(to_regclass('_timescaledb_catalog.bgw_job'), to_regclass('_timescaledb_config.bgw_job')))
   INTO jobs USING facts.holder_schema, facts.holder_name, facts.schema, facts.name;
+{{read_columnstore}}
 {{given}}
 SELECT remembered || jsonb_build_object(
   'span_type', facts.span_type,
@@ -48,10 +51,7 @@ SELECT remembered || jsonb_build_object(
                         ) ORDER BY c.oid), '[]')
                 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
                WHERE i.indrelid = format('%I.%I', facts.holder_schema, facts.holder_name)::regclass),
-  'columnstore', (SELECT jsonb_build_object('segmentby', s.segmentby, 'orderby', s.orderby)
-                    FROM timescaledb_information.hypertable_columnstore_settings s
-                   WHERE a.compression_enabled
-                     AND s.hypertable = format('%I.%I', facts.holder_schema, facts.holder_name)::regclass),
+  'columnstore', columnstore,
   'jobs', coalesce(jobs, '[]'))
   INTO remembered
   FROM timescaledb_information.continuous_aggregates a
@@ -190,6 +190,7 @@ CAPTURE = assemble(
     within=assemble(
         _CAPTURE,
         on_it=ON_IT,
+        read_columnstore=read_settings("columnstore"),
         given=GIVEN,
         unknown_job=refuse(
             "format('a job works on %s that could not be made again: %s', facts.relation, detail)",

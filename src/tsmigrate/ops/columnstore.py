@@ -13,7 +13,7 @@ from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY
 from tsmigrate.errors import UsageError
 from tsmigrate.ops import emulate
 from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
-from tsmigrate.ops.facts import COMPRESSED_CHUNKS, LOCKS_TO_DECOMPRESS, find_hypertable, policy
+from tsmigrate.ops.facts import COMPRESSED_CHUNKS, HOLDER, LOCKS_TO_DECOMPRESS, find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, no_room_for_locks, refuse_all
 from tsmigrate.ops.run import Run
@@ -31,7 +31,7 @@ SET, DISABLE = "set_columnstore", "disable_columnstore"
 @operation
 @dataclass(frozen=True)
 class SetColumnstore(TableOperation):
-    """Enable the columnstore of a hypertable, or change how it is laid out.
+    """Enable the columnstore of a hypertable or a continuous aggregate, or change how it is laid out.
 
     `segmentby` names the columns by which rows are kept together, usually the one most queries filter by and that has
     over a hundred rows for each value in a chunk; `[]` says none. `orderby` says how rows are ordered within, as in
@@ -56,7 +56,7 @@ class SetColumnstore(TableOperation):
         schema: str | None = None,
         on_unsupported: str | None = None,
     ) -> None:
-        """Enable a hypertable's columnstore, with the layout of its chunks."""
+        """Enable the columnstore of a hypertable or a continuous aggregate, with the layout of its chunks."""
         operations.invoke(cls(table, schema, segmentby, orderby, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
@@ -86,6 +86,7 @@ class SetColumnstore(TableOperation):
                     "ACCESS EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 read=read_settings("before"),
                 remember=undo.remember(self.undo_key(run, SET), "coalesce(before, '{}')"),
@@ -99,7 +100,7 @@ class SetColumnstore(TableOperation):
             {{find}}
             {{reasons}}
             """,
-            find=find_hypertable(self.subject),
+            find=find_hypertable_or_aggregate(self.subject),
             reasons=refuse_all(f"set_columnstore of {self.subject}", self._reasons(order)),
         )
 
@@ -202,7 +203,7 @@ class RestoreColumnstore(TableOperation):
         orderby: Sequence[str] | None = None,
         schema: str | None = None,
     ) -> None:
-        """Give a hypertable's columnstore back the settings it had before this revision, usually none."""
+        """Give a columnstore back the settings it had before this revision, usually none."""
         operations.invoke(cls(table, schema, segmentby, orderby))
 
     def statements(self, run: Run) -> Sequence[str]:
@@ -230,12 +231,13 @@ class RestoreColumnstore(TableOperation):
                 recall=undo.recall(key, "before"),
                 taken_back=taken_back("before", key, run, self._emulated()),
                 insist=undo.insist("before", key),
-                find=find_hypertable(self.subject),
+                find=find_hypertable_or_aggregate(self.subject),
                 lock=lock(
                     self.subject,
                     "ACCESS EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 apply=apply_settings("before"),
                 disable=_disable(self),
@@ -254,7 +256,7 @@ class RestoreColumnstore(TableOperation):
               {{forget}}
             END IF;
             """,
-            find=emulate.begin(find_hypertable(self.subject)),
+            find=emulate.begin(find_hypertable_or_aggregate(self.subject)),
             forget=emulate.removed(Kind.COLUMNSTORE),
         )
 
@@ -265,7 +267,7 @@ class RestoreColumnstore(TableOperation):
 @operation
 @dataclass(frozen=True)
 class DisableColumnstore(TableOperation):
-    """Decompress the chunks of a hypertable, in one transaction, and disable its columnstore.
+    """Decompress the chunks of a hypertable or a continuous aggregate, in one transaction, and disable its columnstore.
 
     Refused while a policy would compress them again. Its reverse compresses nothing: a policy does.
     """
@@ -277,7 +279,7 @@ class DisableColumnstore(TableOperation):
     def disable_columnstore(
         cls, operations: Operations, table: str, *, schema: str | None = None, on_unsupported: str | None = None
     ) -> None:
-        """Take all chunks out of a hypertable's columnstore, and disable it."""
+        """Take all chunks out of a columnstore, and disable it."""
         operations.invoke(cls(table, schema, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
@@ -299,8 +301,8 @@ class DisableColumnstore(TableOperation):
                 """,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, SET), run),
                 require_support=require_support(self.undo_key(run, DISABLE), run, emulated=self._emulated(run)),
-                find=find_hypertable(self.subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True),
+                find=find_hypertable_or_aggregate(self.subject),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True, held_in=HOLDER),
                 disable=_disable(self),
             )
         ]
@@ -313,7 +315,7 @@ class DisableColumnstore(TableOperation):
             {{remember}}
             {{forget}}
             """,
-            find=emulate.begin(find_hypertable(self.subject)),
+            find=emulate.begin(find_hypertable_or_aggregate(self.subject)),
             reasons=emulate.emulated(refuse_all(f"{DISABLE} of {self.subject}", _REASONS_AGAINST_DISABLING[:2])),
             remember=emulate.remembered(self.undo_key(run, DISABLE)),
             forget=emulate.removed(Kind.COLUMNSTORE),

@@ -11,7 +11,7 @@ from tsmigrate import undo
 from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, RETENTION_POLICY
 from tsmigrate.errors import UsageError
 from tsmigrate.ops import emulate
-from tsmigrate.ops.facts import find_hypertable, policy
+from tsmigrate.ops.facts import HOLDER, find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import (
     INTEGER_NOW_MISSING,
@@ -46,6 +46,9 @@ class AddColumnstorePolicy(TableOperation):
 
     `after` is a PostgreSQL interval such as `'7 days'`, or a whole number where the partition column is one.
     `schedule_interval` says how often the job runs; TimescaleDB's default depends on the interval of the chunks.
+
+    The chunks are those of a hypertable or of a continuous aggregate; of this, give more than the `start_offset` of its
+    refresh policy, which would write into the columnstore otherwise.
 
     The job runs as the table's owner, who must be able to log in. Refused where a policy is there already, and where a
     retention policy would drop the chunks before they are old enough.
@@ -103,6 +106,7 @@ class AddColumnstorePolicy(TableOperation):
                     "SHARE UPDATE EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 version=INSTALLED_VERSION,
             )
@@ -116,7 +120,7 @@ class AddColumnstorePolicy(TableOperation):
             {{read_schedule}}
             {{reasons}}
             """,
-            find=find_hypertable(self.subject),
+            find=find_hypertable_or_aggregate(self.subject),
             read_age=age.read(),
             read_schedule=pause.read(),
             reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *reasons)),
@@ -177,7 +181,7 @@ class RemoveColumnstorePolicy(TableOperation):
     def remove_columnstore_policy(
         cls, operations: Operations, table: str, *, schema: str | None = None, on_unsupported: str | None = None
     ) -> None:
-        """Remove a hypertable's columnstore policy."""
+        """Remove the columnstore policy of a hypertable or a continuous aggregate."""
         operations.invoke(cls(table, schema, on_unsupported=on_unsupported))
 
     def statements(self, run: Run) -> Sequence[str]:
@@ -209,7 +213,7 @@ class RemoveColumnstorePolicy(TableOperation):
                 require_support=require_support_in_upgrade(
                     self.undo_key(run, REMOVE), run, emulated=self._emulated(self.undo_key(run, REMOVE))
                 ),
-                find=find_hypertable(self.subject),
+                find=find_hypertable_or_aggregate(self.subject),
                 reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
                 policy=policy(COLUMNSTORE_POLICY),
                 gone=tell(literal(f"{self.subject} has no columnstore policy any more")),
@@ -218,6 +222,7 @@ class RemoveColumnstorePolicy(TableOperation):
                     "SHARE UPDATE EXCLUSIVE",
                     run.locking,
                     only=True,
+                    held_in=HOLDER,
                 ),
                 version=INSTALLED_VERSION,
             )
@@ -230,7 +235,7 @@ class RemoveColumnstorePolicy(TableOperation):
             {{remember}}
             {{forget}}
             """,
-            find=emulate.begin(find_hypertable(self.subject)),
+            find=emulate.begin(find_hypertable_or_aggregate(self.subject)),
             remember=emulate.remembered(key),
             forget=emulate.removed(Kind.COLUMNSTORE_POLICY),
         )

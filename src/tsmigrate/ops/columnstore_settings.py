@@ -6,7 +6,7 @@ indexes that were asked for), each in the words of its option; NULL means that T
 
 from __future__ import annotations
 
-from tsmigrate.ops.facts import COMPRESSED_CHUNKS
+from tsmigrate.ops.facts import COMPRESSED_CHUNKS, HOLDER
 from tsmigrate.ops.support import INSTALLED_VERSION
 from tsmigrate.plpgsql import assemble, refuse
 
@@ -30,7 +30,7 @@ SELECT jsonb_build_object(
                        FROM jsonb_array_elements(nullif(to_jsonb(s) -> 'index', 'null')) AS e(i)
                       WHERE i ->> 'source' = 'config'))
   INTO {{variable}}
-  FROM _timescaledb_catalog.compression_settings s WHERE s.relid = facts.relation;"""
+  FROM _timescaledb_catalog.compression_settings s WHERE s.relid = {{holder}}::regclass;"""
 
 
 def read_settings(variable: str) -> str:
@@ -43,7 +43,7 @@ def read_settings(variable: str) -> str:
         END IF;
         """,
         variable=variable,
-        settings=assemble(_SETTINGS, variable=variable),
+        settings=assemble(_SETTINGS, variable=variable, holder=HOLDER),
     )
 
 
@@ -51,7 +51,8 @@ def apply_settings(settings: str) -> str:
     """Enable the columnstore with these settings and no others; `settings` is an expression of type jsonb.
 
     A setting goes back to TimescaleDB's own choice when the columnstore is disabled and enabled, which it refuses once
-    chunks are compressed; then it takes RESET, from 2.22 on.
+    chunks are compressed; then it takes RESET, from 2.22 on. A continuous aggregate knows no RESET; its order
+    is TimescaleDB's choice whenever none is given (seen on 2.28.3).
     """
     return assemble(
         """
@@ -75,14 +76,15 @@ def apply_settings(settings: str) -> str:
           LOOP
             IF option.value IS NOT NULL THEN
               options := options || format(', timescaledb.%s = %L', option.name, option.value);
-            ELSIF compressed AND present ->> option.key IS NOT NULL THEN
-              IF {{version}} < ARRAY[2, 22] THEN
+            ELSIF compressed AND present ->> option.key IS NOT NULL
+                  AND NOT (facts.is_aggregate AND option.key = 'orderby') THEN
+              IF facts.is_aggregate OR {{version}} < ARRAY[2, 22] THEN
                 {{cannot_reset}}
               END IF;
               EXECUTE format('ALTER TABLE %s RESET (timescaledb.%s)', facts.relation, option.name);
             END IF;
           END LOOP;
-          EXECUTE format('ALTER TABLE %s SET (timescaledb.%s%s)', facts.relation,
+          EXECUTE format('ALTER %s %s SET (timescaledb.%s%s)', {{kind}}, facts.relation,
                          CASE WHEN older THEN 'compress' ELSE 'enable_columnstore' END, options);
         END;
         """,
@@ -90,11 +92,12 @@ def apply_settings(settings: str) -> str:
         compressed=COMPRESSED_CHUNKS,
         version=INSTALLED_VERSION,
         read=read_settings("present"),
+        kind=_KIND,
         disable=disable(),
         cannot_reset=refuse(
             "format('%s of %s cannot go back to TimescaleDB''s own choice while chunks are in the columnstore', "
             "option.key, facts.relation)",
-            "decompress the chunks first, or upgrade TimescaleDB to 2.22",
+            "decompress the chunks first; of a hypertable TimescaleDB 2.22 takes it back all the same",
         ),
     )
 
@@ -103,8 +106,12 @@ def disable() -> str:
     """Before 2.18 the option had another name, which the next major version will not know any more."""
     return assemble(
         """
-        EXECUTE format('ALTER TABLE %s SET (timescaledb.%s = false)', facts.relation,
+        EXECUTE format('ALTER %s %s SET (timescaledb.%s = false)', {{kind}}, facts.relation,
                        CASE WHEN {{version}} < ARRAY[2, 18] THEN 'compress' ELSE 'enable_columnstore' END);
         """,
+        kind=_KIND,
         version=INSTALLED_VERSION,
     )
+
+
+_KIND = "CASE WHEN facts.is_aggregate THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END"

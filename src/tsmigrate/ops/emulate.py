@@ -43,14 +43,17 @@ _IN_PLACE = {
     "jobs": f"""\
 (SELECT n.nspname AS hypertable_schema, c.relname AS hypertable_name, 1000 AS job_id, p.config, p.schedule_interval,
         CASE p.kind WHEN 'retention' THEN 'policy_retention' WHEN 'refresh' THEN 'policy_refresh_continuous_aggregate'
-                    WHEN 'columnstore policy' THEN 'policy_compression' END AS proc_name
+                    WHEN 'columnstore policy' THEN 'policy_compression' WHEN 'reorder policy' THEN 'policy_reorder'
+                    END AS proc_name
    FROM {_NAMED} WHERE p.kind NOT IN ('aggregate', 'columnstore'))""",
     "continuous_aggregates": f"""\
 (SELECT n.nspname AS view_schema, c.relname AS view_name, p.config ->> 'definition' AS view_definition,
         name 'tsmigrate' AS materialization_hypertable_schema,
         (p.config ->> 'holder')::name AS materialization_hypertable_name,
         m.nspname AS hypertable_schema, s.relname AS hypertable_name,
-        (p.config ->> 'materialized_only')::boolean AS materialized_only, false AS compression_enabled
+        (p.config ->> 'materialized_only')::boolean AS materialized_only,
+        EXISTS (SELECT FROM tsmigrate.policy WHERE relation = p.relation AND kind = 'columnstore')
+          AS compression_enabled
    FROM {_NAMED} JOIN pg_class s ON s.oid = p.source JOIN pg_namespace m ON m.oid = s.relnamespace
   WHERE p.kind = 'aggregate')""",
     "dimensions": """\

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, RETENTION_POLICY
+from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, REORDER_POLICY, RETENTION_POLICY
 from tsmigrate.plpgsql import assemble, refuse, require_table
 from tsmigrate.sql import literal
 
@@ -71,6 +71,9 @@ def _find(subject: str, condition: str, wanted: str, mend: str) -> str:
 OF_HOLDER = "(hypertable_schema, hypertable_name) = (facts.holder_schema, facts.holder_name)"
 """A condition on a view of timescaledb_information: what belongs to the rows."""
 
+HOLDER = "format('%I.%I', facts.holder_schema, facts.holder_name)"
+"""An expression: the name of the hypertable that has the rows."""
+
 ON_IT = "(hypertable_schema, hypertable_name) IN ((facts.holder_schema, facts.holder_name), (facts.schema, facts.name))"
 """A condition on timescaledb_information.jobs. Up to 2.2x it names the hypertable behind an aggregate, later the
 aggregate."""
@@ -81,7 +84,7 @@ def policy(*names: str) -> str:
     return f"{ON_IT} AND proc_name IN ({', '.join(map(literal, names))}) AND job_id >= 1000"
 
 
-POLICIES_TO_PAUSE = policy(COLUMNSTORE_POLICY, RETENTION_POLICY, "policy_reorder")
+POLICIES_TO_PAUSE = policy(COLUMNSTORE_POLICY, RETENTION_POLICY, REORDER_POLICY)
 """A condition on timescaledb_information.jobs: the policies that would meddle with chunks."""
 
 COMPRESSED_CHUNKS = f"""\

@@ -29,7 +29,7 @@ _PARTITIONS = f"""\
 class SetHashPartitions(TableOperation):
     """Spread the chunks of a hypertable's hash dimension over so many partitions, 1 to 32767, from now on.
 
-    Chunks that exist stay as they are. A hash dimension comes with `op.create_hypertable` and does not go.
+    Chunks that exist stay as they are. A hash dimension comes with `op.create_hypertable` or `op.add_hash_dimension`.
     """
 
     number: int
@@ -73,7 +73,7 @@ class SetHashPartitions(TableOperation):
 _NO_HASH_DIMENSION = Reason(
     when=f"{_PARTITIONS} IS NULL",
     told=literal("it has no hash dimension"),
-    mend="convert it with one: op.create_hypertable(hash_dimension=…)",
+    mend="add one: op.add_hash_dimension",
 )
 
 

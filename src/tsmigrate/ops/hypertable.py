@@ -56,7 +56,8 @@ class CreateHypertable(_Conversion):
     column is one. A table that holds rows needs `migrate_data=True`: they move into chunks under an exclusive lock, out
     of sight of the table's triggers, and are counted and checksummed before and after in the same transaction.
     `hash_dimension=("device", 4)` spreads each chunk by the hash of a column; `integer_now` names the function that
-    tells the present of an integer column; `default_indexes=False` leaves out TimescaleDB's index on the column.
+    tells the present of an integer column, with its schema (`"ledger.present"`) where the search path does not find it;
+    `default_indexes=False` leaves out TimescaleDB's index on the column.
 
     `method="attach"` copies nothing (TimescaleDB Community 2.21 or later): the table itself becomes the first chunk of
     the hypertable, whatever it spans, and `revert_hypertable` gives the same table back. It is locked for about two
@@ -112,11 +113,16 @@ class CreateHypertable(_Conversion):
             key=self.undo_key(run, CREATE),
             migrate_data=self.migrate_data,
             hash_dimension=HashDimension(*self.hash_dimension) if self.hash_dimension else None,
-            integer_now=self.integer_now,
+            integer_now=self._function,
             default_indexes=self.default_indexes,
             locking=run.locking,
         )
         return [METHODS[self.method](request)]
+
+    @property
+    def _function(self) -> Relation | str | None:
+        schema, dot, function = (self.integer_now or "").partition(".")
+        return Relation(schema, function) if dot else self.integer_now
 
     def _shown(self, connection: Connection, run: Run) -> AbstractContextManager[None]:  # noqa: ARG002
         outlook = look(connection, name(self.relation), column=self.column)

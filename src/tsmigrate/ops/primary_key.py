@@ -36,7 +36,8 @@ class WidenPrimaryKey(_PrimaryKey):
 
     `columns` are all columns of the new key, in order. With `using_concurrent_index` the new key takes over a unique
     index on exactly those columns that CREATE UNIQUE INDEX CONCURRENTLY has built beforehand, and the lock is short.
-    Refused while foreign keys point at the key, and where a column has NULLs.
+    Refused while foreign keys point at the key, where a column has NULLs, and for a natively partitioned table, whose
+    partitions have keys of their own.
     """
 
     columns: tuple[str, ...]

@@ -48,8 +48,8 @@ class DropRedundantIndex(_RedundantIndex):
     """Drop an index that another one makes superfluous, and remember it for the downgrade.
 
     Refused unless another index of the table begins with the same key (columns or expressions, collations, operator
-    classes, order) and holds every row; and for an index that does more than find rows: a unique one, one behind a
-    constraint, the replica identity.
+    classes, order) and holds every row; for an index that does more than find rows: a unique one, one behind a
+    constraint, the replica identity; and for one of a natively partitioned table, whose partitions have theirs.
     """
 
     name = DROP
@@ -62,7 +62,8 @@ class DropRedundantIndex(_RedundantIndex):
     def statements(self, run: Run) -> Sequence[str]:
         told = f"{identifier(self.index)} of {self.subject}"
         remembered = (
-            "to_jsonb(found) - ARRAY['oid', 'method', 'keys', 'classes', 'collations', 'options', 'needed', 'schema']"
+            "to_jsonb(found) - ARRAY['oid', 'method', 'keys', 'classes', 'collations', 'options', 'needed', 'schema', "
+            "'of_partitions']"
         )
         return [
             do_block(
@@ -75,6 +76,7 @@ class DropRedundantIndex(_RedundantIndex):
                   SELECT i.indexrelid AS oid, c.relam AS method, i.indnkeyatts AS keys, i.indclass AS classes,
                          i.indcollation AS collations, i.indoption AS options, n.nspname AS schema,
                          i.indisunique OR i.indisexclusion OR i.indisreplident AS needed,
+                         c.relkind = 'I' AS of_partitions,
                          pg_get_indexdef(i.indexrelid) AS definition, s.spcname AS tablespace,
                          i.indisclustered AS clustered, obj_description(i.indexrelid, 'pg_class') AS comment,
                          (SELECT jsonb_agg(jsonb_build_object('place', a.attnum, 'target', a.attstattarget))
@@ -90,6 +92,9 @@ class DropRedundantIndex(_RedundantIndex):
                   END IF;
                   IF found.needed THEN
                     {{needed}}
+                  END IF;
+                  IF found.of_partitions THEN
+                    {{of_partitions}}
                   END IF;
                   {{covering}}
                   IF covering IS NULL THEN
@@ -111,6 +116,10 @@ class DropRedundantIndex(_RedundantIndex):
                         f"index {told} does more than find rows: it is unique, behind a constraint, or the identity"
                     ),
                     "keep it, or widen the key it belongs to: op.widen_unique_constraint",
+                ),
+                of_partitions=refuse(
+                    literal(f"index {told} has an index of each partition under it, which would not come back"),
+                    "drop it once the table is a hypertable: after op.create_hypertable",
                 ),
                 not_covered=refuse(
                     literal(f"no other index of {self.subject} begins with the key of {identifier(self.index)}"),

@@ -96,12 +96,10 @@ class RefreshContinuousAggregate(TableOperation):
             """
             {{find}}
             {{refresh}}
-            {{remember}}
             {{told}}
             """,
             find=emulate.begin(find_aggregate(self.subject)),
             refresh=refresh("facts.relation", f"{start}::text", f"{end}::text"),
-            remember=undo.remember(key, "'{\"emulated\": true}'"),
             told=emulate.told(key, "emulated", "it is refreshed"),
         )
 

@@ -114,6 +114,32 @@ _CHUNKS = f"""\
   WHERE {OF_HOLDER})"""
 
 
+def chunks_replaced(subject: str, old: str) -> str:
+    """Chunks were made anew, with all their rows: a downgrade of retention is not to take the old ones for dropped.
+
+    `old` is an expression of type text[], the names of those that there were; `facts` is known. What an upgrade knew
+    and had been dropped before stays known.
+    """
+    return assemble(
+        """
+        IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
+          UPDATE tsmigrate.undo
+             SET definition = {{memory}} || jsonb_build_object(
+                   'chunks', {{chunks}} || coalesce((
+                     SELECT jsonb_agg(k) FROM jsonb_array_elements(definition -> 'chunks') AS k
+                      WHERE NOT format('%I.%I', k ->> 'schema', k ->> 'name') = ANY ({{old}})), '[]'))
+           WHERE operation = {{operation}} AND definition ? 'chunks'
+             AND to_regclass(subject) = {{subject}}::regclass;
+        END IF;
+        """,
+        memory=assemble(_MEMORY, chunks=_CHUNKS),
+        chunks=_CHUNKS,
+        old=old,
+        operation=literal(ADD),
+        subject=literal(subject),
+    )
+
+
 @dataclass(frozen=True)
 class _Retention(TableOperation):
     def key(self, run: Run) -> undo.Key:

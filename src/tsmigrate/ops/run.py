@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from types import FrameType
 from typing import Any
 
 from alembic import context
+from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.util import CommandError
 
 from tsmigrate.plpgsql import Locking
@@ -65,26 +67,39 @@ def _said(operation: str, unsupported: str) -> OnUnsupported:
 
 
 def _revision_running(operation: str) -> tuple[str, bool]:
-    """Alembic does not tell an operation which revision runs it, and which way; the module that called us does.
+    """Which revision runs, and whether it is its downgrade. Alembic does not tell an operation; who called us does.
 
-    An environment of several databases has `downgrade_<name>` beside `downgrade`.
+    In a run of Alembic's, its loop holds the step that it is at. Elsewhere (`Operations.context`) the revision is the
+    module that called us, and the way is told by the name of its outermost function.
     """
-    calls = list(_calls())
-    for module, _ in calls:
-        if isinstance(module.get("revision"), str) and "down_revision" in module:
-            functions = [name for other, name in calls if other is module]
-            return str(module["revision"]), any(name.startswith("downgrade") for name in functions)
-    raise CommandError(
-        f"{operation} was not called from a revision\n  mend: call it from upgrade() or downgrade() of a revision file"
-    )
+    frames = list(_frames())
+    step = next((frame.f_locals.get("step") for frame in frames if frame.f_code is _RUN_STEPS), None)
+    if isinstance(step, RevisionStep):
+        return step.revision.revision, step.is_downgrade
+    module = next((frame.f_globals for frame in frames if _is_revision(frame.f_globals)), None)
+    if module is None:
+        raise CommandError(
+            f"{operation} was not called from a revision\n"
+            "  mend: call it from upgrade() or downgrade() of a revision file"
+        )
+    named = [frame.f_code.co_name for frame in frames if frame.f_globals is module]
+    outermost = next((name for name in reversed(named) if name.startswith(("upgrade", "downgrade"))), "")
+    return str(module["revision"]), outermost.startswith("downgrade")
 
 
-def _calls() -> Iterator[tuple[dict[str, Any], str]]:
-    """Who called us, from the inside out: what the module holds, and the function."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
+_RUN_STEPS = MigrationContext.run_migrations.__code__
+
+
+def _is_revision(module: dict[str, Any]) -> bool:
+    return isinstance(module.get("revision"), str) and "down_revision" in module
+
+
+def _frames() -> Iterator[FrameType]:
+    """Who called us, from the inside out."""
+    frame = sys._getframe(1).f_back
+    while frame is not None:
+        yield frame
         frame = frame.f_back
-        yield frame.f_globals, frame.f_code.co_name
 
 
 def _number(name: str, default: int) -> int:

@@ -23,7 +23,7 @@ _FIND_KEY = """\
 SELECT k.conname AS name, k.conindid AS index_oid, k.condeferrable AS is_deferrable, k.condeferred AS is_deferred,
        obj_description(k.oid, 'pg_constraint') AS comment, obj_description(k.conindid, 'pg_class') AS index_comment,
        pg_get_indexdef(k.conindid) AS index, c.reloptions AS options, s.spcname AS tablespace,
-       i.indisclustered AS clustered, i.indisreplident AS identifies,
+       i.indisclustered AS clustered, i.indisreplident AS identifies, c.relkind = 'I' AS of_partitions,
        coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal,
        ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS u(number, place)
              JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number ORDER BY place) AS columns
@@ -134,7 +134,8 @@ def widen(key: Key, columns: Sequence[str], concurrent_index: str | None, run: R
             ready_index=_find_ready_index(key, columns, concurrent_index),
             remember=undo.remember(
                 key.remembered_under(run),
-                "to_jsonb(key) - 'index_oid' || jsonb_build_object('nullable', nullable, 'ready', ready)",
+                "to_jsonb(key) - ARRAY['index_oid', 'of_partitions'] "
+                "|| jsonb_build_object('nullable', nullable, 'ready', ready)",
             ),
             dependents=refuse(
                 f"{literal('other objects depend on the ' + key.described + ': ')} || told",
@@ -177,6 +178,9 @@ def _key_of(columns: Sequence[str], concurrent_index: str | None) -> str:
 def _refuse_widening(key: Key, wanted: str) -> str:
     return assemble(
         """
+        IF key.of_partitions THEN
+          {{of_partitions}}
+        END IF;
         SELECT string_agg(quote_ident(name), ', ') INTO told FROM unnest({{wanted}}) AS w(name)
          WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = {{table}}::regclass AND attname = w.name
                                                       AND attnum > 0 AND NOT attisdropped);
@@ -194,6 +198,10 @@ def _refuse_widening(key: Key, wanted: str) -> str:
         """,
         wanted=wanted,
         table=literal(key.subject),
+        of_partitions=refuse(
+            literal(f"the {key.described} has a key of each partition under it, which would not come back"),
+            "widen it by hand, in a revision whose downgrade makes it and the partitions' keys again",
+        ),
         no_column=refuse(f"{literal(key.subject + ' has no column ')} || told", "correct the columns in the revision"),
         not_wider=refuse(
             f"{literal('the ' + key.described + ' is (')} || array_to_string(key.columns, ', ') "

@@ -75,8 +75,9 @@ def _buckets(tree: pg.ParseResult) -> Buckets:
     _quote_names_of_arguments(tree)
     reads = tuple(_reads(select))
     targets = [target.res_target for target in select.target_list]
+    _refuse_shadowed(targets)
     place, bucket = _bucket(select, targets)
-    qualifier, column = _partition_column(bucket, targets)
+    qualifier, column = _partition_column(bucket)
     keys = [_place(item, targets) for item in select.group_clause]
     others = [key for key in dict.fromkeys(keys) if key is not None and key != place]
     return Buckets(
@@ -179,6 +180,19 @@ def _reads_of(item: Any, *, nullable: bool) -> Iterator[Read]:
         raise _UnfitError("it reads something other than a table", SELECT_INSTEAD)
 
 
+def _refuse_shadowed(targets: Sequence[Any]) -> None:
+    from postgast import find_nodes  # noqa: PLC0415
+    from postgast import pg_query_pb2 as pg  # noqa: PLC0415
+
+    for target in targets:
+        columns = {column.fields[-1].string.sval for column in find_nodes(target.val, pg.ColumnRef)}
+        if _is_bucket(target.val) and target.name in columns:
+            raise _UnfitError(
+                f"its bucket is called {target.name} as the column is, and GROUP BY {target.name} means the column",
+                "give the bucket another name",
+            )
+
+
 def _bucket(select: pg.SelectStmt, targets: Sequence[Any]) -> tuple[int, Any]:
     """Which column of the result is the bucket, and the call that makes it."""
     grouped = [
@@ -203,7 +217,7 @@ def _is_bucket(value: Any) -> bool:
     return bool(value.HasField("func_call") and value.func_call.funcname[-1].string.sval == "time_bucket")
 
 
-def _partition_column(bucket: Any, targets: Sequence[Any]) -> tuple[str, str]:
+def _partition_column(bucket: Any) -> tuple[str, str]:
     if len(bucket.args) < 2 or any(argument.HasField("named_arg_expr") for argument in bucket.args[:2]):
         raise _UnfitError("its time_bucket does not name a width and a column first", "time_bucket('1 hour', column)")
     if not bucket.args[1].HasField("column_ref"):
@@ -211,11 +225,6 @@ def _partition_column(bucket: Any, targets: Sequence[Any]) -> tuple[str, str]:
             "its time_bucket is not of a column by itself", "give time_bucket the partition column as it stands"
         )
     *before, column = [field.string.sval for field in bucket.args[1].column_ref.fields]
-    if any(target.name == column and _is_bucket(target.val) for target in targets):
-        raise _UnfitError(
-            f"its bucket is called {column} as the column is, and GROUP BY {column} means the column",
-            "give the bucket another name",
-        )
     return (before[-1] if before else ""), column
 
 

@@ -98,6 +98,7 @@ def refreshed(connection: Connection, policy: Policy, start: str | None, end: st
     """The buckets of an aggregate in that window, now; the policy's own schedule stays as it is."""
     bounds = ("NULL::text" if bound is None else f"{literal(bound)}::text" for bound in (start, end))
     try:
+        connection.execute(raw("SET LOCAL search_path = pg_catalog, pg_temp"))
         done = _execute(connection, refresh(f"{policy.oid}::regclass", *bounds))
         connection.commit()
     except DBAPIError as error:
@@ -202,14 +203,18 @@ _UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))")
 
 
 def _limit(connection: Connection, policy: Policy) -> None:
-    """How long a transaction of it may take. The server looks whether we are still there, and ends it if not."""
+    """How long a transaction of it may take. The server looks whether we are still there, and ends it if not.
+
+    Nobody's functions and operators come in between: the search_path is pinned.
+    """
     connection.execute(_SETTINGS, {"timeout": policy.timeout, "lock_timeout": LOCK_TIMEOUT})
 
 
 _SETTINGS = text("""
 SELECT set_config('statement_timeout', (extract(epoch FROM CAST(:timeout AS interval)) * 1000)::bigint::text, true),
        set_config('lock_timeout', :lock_timeout, true),
-       set_config('client_connection_check_interval', '5s', true)
+       set_config('client_connection_check_interval', '5s', true),
+       set_config('search_path', 'pg_catalog, pg_temp', true)
 """)
 
 

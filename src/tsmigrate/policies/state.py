@@ -34,6 +34,7 @@ class Kind(StrEnum):
     COLUMNSTORE = "columnstore"
     """The layout, without which there is no policy."""
     COLUMNSTORE_POLICY = "columnstore policy"
+    REORDER_POLICY = "reorder policy"
 
 
 class State(StrEnum):

@@ -65,7 +65,8 @@ read as it is filled, those of the buckets after the last of them as they are no
 def oldest(source: str, below: str) -> str:
     """Into `oldest` (text), where the rows begin. `below` is the config of the aggregate that is read, or NULL.
 
-    One that is read may be TimescaleDB's own by now: `promote` goes from the bottom up.
+    One that is read may be TimescaleDB's own by now: `promote` goes from the bottom up. The view of chunks would look
+    at all of them; the slices of time that they lie in have an index.
     """
     return assemble(
         """
@@ -74,17 +75,22 @@ def oldest(source: str, below: str) -> str:
                          {{below}} ->> 'bucket_column', {{below}} ->> 'holder') INTO oldest;
         ELSE
           EXECUTE format(
-            'SELECT min(%s)::%s::text FROM timescaledb_information.chunks c, pg_class r, pg_namespace n '
-            ' WHERE r.oid = $1 AND n.oid = r.relnamespace '
-            '   AND ((c.hypertable_schema, c.hypertable_name) = (n.nspname, r.relname) '
-            '        OR (c.hypertable_schema, c.hypertable_name) IN ( '
-            '             SELECT materialization_hypertable_schema, materialization_hypertable_name '
-            '               FROM timescaledb_information.continuous_aggregates a '
-            '              WHERE (a.view_schema, a.view_name) = (n.nspname, r.relname)))',
-            CASE WHEN (aggregate ->> 'by_number')::boolean THEN 'c.range_start_integer'
-                 WHEN aggregate ->> 'type' = 'timestamp with time zone' THEN 'c.range_start'
-                 ELSE 'c.range_start AT TIME ZONE ''UTC''' END, aggregate ->> 'type')
-            INTO oldest USING {{source}};
+            'SELECT %s::text FROM (SELECT min(range_start) AS since FROM _timescaledb_catalog.dimension_slice '
+            '                       WHERE dimension_id = $1) AS slices',
+            CASE aggregate ->> 'type' WHEN 'timestamp with time zone' THEN '_timescaledb_functions.to_timestamp(since)'
+              WHEN 'timestamp without time zone' THEN '_timescaledb_functions.to_timestamp_without_timezone(since)'
+              WHEN 'date' THEN '_timescaledb_functions.to_date(since)' ELSE 'since' END)
+            INTO oldest USING (
+              SELECT d.id FROM _timescaledb_catalog.hypertable h
+                JOIN _timescaledb_catalog.dimension d ON d.hypertable_id = h.id AND d.interval_length IS NOT NULL
+               WHERE (h.schema_name, h.table_name) IN (
+                       SELECT n.nspname, r.relname FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace
+                        WHERE r.oid = {{source}}
+                       UNION ALL
+                       SELECT materialization_hypertable_schema, materialization_hypertable_name
+                         FROM timescaledb_information.continuous_aggregates a
+                        WHERE format('%I.%I', a.view_schema, a.view_name)::regclass = {{source}})
+               ORDER BY d.id LIMIT 1);
         END IF;
         """,
         source=source,

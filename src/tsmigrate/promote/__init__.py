@@ -19,6 +19,7 @@ from tsmigrate.ops.columnstore import SetColumnstore
 from tsmigrate.ops.columnstore_policy import AddColumnstorePolicy
 from tsmigrate.ops.operation import TableOperation
 from tsmigrate.ops.refresh_policy import AddRefreshPolicy
+from tsmigrate.ops.reorder_policy import AddReorderPolicy
 from tsmigrate.ops.retention_policy import AddRetentionPolicy
 from tsmigrate.ops.run import Run
 from tsmigrate.plpgsql import Locking, as_do
@@ -28,7 +29,14 @@ from tsmigrate.promote import aggregate
 from tsmigrate.sql import raw
 from tsmigrate.url import without_passwords
 
-ORDER = (Kind.AGGREGATE, Kind.COLUMNSTORE, Kind.COLUMNSTORE_POLICY, Kind.REFRESH, Kind.RETENTION)
+ORDER = (
+    Kind.AGGREGATE,
+    Kind.COLUMNSTORE,
+    Kind.COLUMNSTORE_POLICY,
+    Kind.REORDER_POLICY,
+    Kind.REFRESH,
+    Kind.RETENTION,
+)
 """A refresh is there before retention drops what it has not aggregated."""
 
 
@@ -147,6 +155,8 @@ def _operation(policy: Policy) -> TableOperation:
         return SetColumnstore(name, schema, declared["segmentby"], declared["orderby"])
     if policy.kind is Kind.COLUMNSTORE_POLICY:
         return AddColumnstorePolicy(name, schema, config["compress_after"], config.get("schedule_interval"))
+    if policy.kind is Kind.REORDER_POLICY:
+        return AddReorderPolicy(name, schema, config["index_name"], config.get("schedule_interval"))
     if policy.kind is Kind.REFRESH:
         return AddRefreshPolicy(name, schema, config["start_offset"], config["end_offset"], policy.every or "")
     return AddRetentionPolicy(name, schema, config["drop_after"], policy.every)

@@ -24,7 +24,7 @@ In a declarative class the same `info` stands in `__table_args__`. What cannot b
 
 import tsmigrate.schema.check  # noqa: F401 - refuses nonsense when a model is imported
 from tsmigrate.schema.aggregate import ContinuousAggregate, Refresh
-from tsmigrate.schema.hypertable import Columnstore, Hypertable, Retention
+from tsmigrate.schema.hypertable import Columnstore, Hypertable, Reorder, Retention
 from tsmigrate.schema.info import timescale
 
-__all__ = ["Columnstore", "ContinuousAggregate", "Hypertable", "Refresh", "Retention", "timescale"]
+__all__ = ["Columnstore", "ContinuousAggregate", "Hypertable", "Refresh", "Reorder", "Retention", "timescale"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, Select
+from sqlalchemy import ColumnClause, Connection, Label, MetaData, Select
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from tsmigrate.errors import UsageError
-from tsmigrate.schema.hypertable import Retention
+from tsmigrate.schema.hypertable import Columnstore, Retention
 from tsmigrate.schema.info import KEY
 from tsmigrate.schema.spans import check_offset, check_schedule
 from tsmigrate.sql import qualified
@@ -38,7 +38,8 @@ class ContinuousAggregate:
     """A continuous aggregate by that name, declared where its tables are: in their MetaData.
 
     `query` is a `select(…)` with one `func.time_bucket(…)` on the partition column in its GROUP BY, or the same as SQL;
-    it is compared as the server writes it, so that its layout does not matter. `materialized_only=False` also
+    it is compared as the server writes it, so that its layout does not matter. `columnstore` is that of the aggregate's
+    own buckets, by the names of its columns. `materialized_only=False` also
     aggregates, as they are read, the rows that are newer than what is filled. A Table of the same name may map it for
     queries: autogenerate does not take that for a table to be made. Without `schema` it is the MetaData's.
     """
@@ -48,6 +49,7 @@ class ContinuousAggregate:
     metadata: MetaData = field(repr=False)
     refresh: Refresh | None = None
     retention: Retention | None = None
+    columnstore: Columnstore | None = None
     materialized_only: bool = False
     schema: str | None = None
 
@@ -59,10 +61,26 @@ class ContinuousAggregate:
             raise UsageError(
                 f"ContinuousAggregate {named}: its query is {self.query!r}", mend="give a select(…), or one as text"
             )
+        if unknown := self._unknown():
+            raise UsageError(
+                f"ContinuousAggregate {named}: its columnstore names {', '.join(map(repr, unknown))}, and its query "
+                "does not select that",
+                mend="name columns as the aggregate has them: by their labels",
+            )
         declared = self.metadata.info.setdefault(KEY, {})
         if (self.schema, self.name) in declared:
             raise UsageError(f"ContinuousAggregate {named} is declared twice", mend="take one of the two out")
         declared[self.schema, self.name] = self
+
+    def _unknown(self) -> list[str]:
+        """Columns that the columnstore is laid out by and the query does not have, as far as SQLAlchemy can tell."""
+        if self.columnstore is None or isinstance(self.query, str):
+            return []
+        selected = list(self.query.selected_columns)
+        names = {each.name for each in selected if isinstance(each, ColumnClause | Label)}
+        if len(names) < len(selected):  # PostgreSQL names the others
+            return []
+        return sorted({*(self.columnstore.segmentby or ()), *(each.column for each in self.columnstore.order)} - names)
 
     def sql(self, connection: Connection) -> str:
         """The query as text, its values in it, its schemas as the connection's `schema_translate_map` has them."""

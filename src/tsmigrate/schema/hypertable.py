@@ -94,3 +94,24 @@ class Retention:
         check_span("Retention", "drop_after", self.drop_after)
         if self.schedule_interval is not None:
             check_schedule("Retention", self.schedule_interval)
+
+
+@dataclass(frozen=True)
+class Reorder:
+    """Old chunks are rewritten in the order of the index of this name, each once.
+
+    The name is that of the database: an index that neither the model nor naming convention names has TimescaleDB's or
+    PostgreSQL's. `schedule_interval` says how often the policy looks; by itself TimescaleDB does twice in the time of a
+    chunk.
+    """
+
+    index: str
+    schedule_interval: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.index, str) or not self.index:
+            raise UsageError(
+                f"Reorder: index is {self.index!r}", mend='name an index of the table: Reorder("reading_device_at_idx")'
+            )
+        if self.schedule_interval is not None:
+            check_schedule("Reorder", self.schedule_interval)

@@ -54,6 +54,12 @@ def parse(subject: str, segmentby: Sequence[str] | None, orderby: Sequence[str] 
     return order
 
 
+def entry(column: str, direction: str = "") -> str:
+    """An entry of `orderby` for a column, whatever it is called."""
+    name = column if _PLAIN.fullmatch(column) else identifier(column)
+    return f"{name} {direction}".strip()
+
+
 def _parsed(subject: str, entry: str) -> Order:
     found = _ENTRY.fullmatch(entry.strip())
     if found is None:
@@ -66,6 +72,7 @@ def _parsed(subject: str, entry: str) -> Order:
     return Order(column, *(word.upper() if word else None for word in (found["direction"], found["nulls"])))
 
 
+_PLAIN = re.compile(r"""[^\s"',;()]+""")
 _ENTRY = re.compile(
     r"""(?:(?P<plain>[^\s"',;()]+)|"(?P<quoted>(?:[^"]|"")+)")"""
     r"(?:\s+(?P<direction>ASC|DESC))?(?:\s+NULLS\s+(?P<nulls>FIRST|LAST))?",

@@ -7,7 +7,6 @@ becomes a finding, and the rest is told all the same.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -17,26 +16,14 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import capability
-from tsmigrate.catalog.interval import in_words
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, REFRESH_POLICY, RETENTION_POLICY
 from tsmigrate.errors import TsmigrateError
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.policies import state
-from tsmigrate.policies.state import Kind, State
+from tsmigrate.policies.state import Kind
 from tsmigrate.sql import literal, raw
-from tsmigrate.status.facts import (
-    Aggregate,
-    Chunk,
-    Compression,
-    Dimension,
-    Facts,
-    How,
-    Hypertable,
-    Policy,
-    Size,
-    Span,
-)
+from tsmigrate.status import answers
+from tsmigrate.status.facts import Aggregate, Facts, Policy, Span
 from tsmigrate.undo import SCHEMA
 from tsmigrate.url import without_passwords
 from tsmigrate.verify.drift import Drift, drift
@@ -51,16 +38,6 @@ _SETTINGS = {
     "jit": "off",
 }
 _T = TypeVar("_T")
-_MICROSECONDS = 1_000_000
-_KINDS = {RETENTION_POLICY: Kind.RETENTION, COLUMNSTORE_POLICY: Kind.COLUMNSTORE_POLICY, REFRESH_POLICY: Kind.REFRESH}
-SPANS = (
-    "drop_after",
-    "drop_created_before",
-    "compress_after",
-    "compress_created_before",
-    "start_offset",
-    "end_offset",
-)
 
 
 def gather(connection: Connection, ini: Path | None) -> Facts:
@@ -86,11 +63,11 @@ class _Reader:
         rows = {name: self._rows(name, what) if usable else () for name, what in _QUERIES.items()}
         emulated = self._emulated()
         spans = self._spans(rows["hypertables"], rows["jobs"], emulated)
-        everything = _hypertables(rows["hypertables"], rows["chunks"], rows["compression"], spans)
-        policies = [_of_job(row, spans) for row in rows["jobs"]]
-        policies += [_of_row(each, spans) for each in emulated if each.kind is not Kind.AGGREGATE]
+        everything = answers.hypertables(rows["hypertables"], rows["chunks"], rows["compression"], spans)
+        policies = [answers.of_job(row, spans) for row in rows["jobs"]]
+        policies += [answers.of_row(each, spans) for each in emulated if each.kind is not Kind.AGGREGATE]
         held = {Relation(row.held_schema, row.held_name): row for row in rows["aggregates"]}
-        aggregates = [_native(row, everything) for row in rows["aggregates"]]
+        aggregates = [answers.native(row, everything) for row in rows["aggregates"]]
         aggregates += self._emulated_aggregates(emulated, policies)
         return Facts(
             server=self._server,
@@ -157,7 +134,7 @@ class _Reader:
         nothing: Sequence[Any] = ()
         found = self._tried("sizes", lambda: self._connection.execute(raw(_HOLDERS)).all(), nothing)
         sizes = {name: int(size) for name, size in found}
-        return [_in_place(row, sizes, policies) for row in emulated]
+        return [answers.in_place(row, sizes, policies) for row in emulated]
 
     def _spans(
         self, dimensions: Iterable[Any], jobs: Iterable[Any], emulated: Iterable[state.Policy]
@@ -166,13 +143,13 @@ class _Reader:
         written: set[str | None] = {row.interval for row in dimensions}
         written |= {row.every for row in jobs} | {row.every for row in emulated}
         for config in (*(json.loads(row.config or "{}") for row in jobs), *(row.config for row in emulated)):
-            written |= {str(config[name]) for name in SPANS if config.get(name) is not None}
+            written |= {str(config[name]) for name in answers.SPANS if config.get(name) is not None}
         wanted = sorted(each for each in written if each is not None)
         query = text((files("tsmigrate.status") / "sql" / "spans.sql").read_text().replace("::", "\\:\\:"))
         nothing: Sequence[Any] = ()
         rows = self._tried("intervals", lambda: self._connection.execute(query, {"spans": wanted}).all(), nothing)
         amounts = {row.span: row.amount for row in rows}
-        return {each: Span(_words(each), amounts.get(each)) for each in wanted}
+        return {each: Span(answers.words(each), amounts.get(each)) for each in wanted}
 
     def _drift(self, ini: Path | None) -> Drift | None:
         try:
@@ -199,132 +176,3 @@ _HOLDERS = f"""
 SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = {literal(SCHEMA)} AND c.relkind = 'r'
 """
-
-
-def _words(span: str) -> str:
-    return span if span.lstrip("-").isdigit() else in_words(span)
-
-
-def _hypertables(
-    rows: Iterable[Any], chunks: Iterable[Any], compression: Iterable[Any], spans: Mapping[str, Span]
-) -> dict[Relation, Hypertable]:
-    chunks_of: defaultdict[Relation, list[Chunk]] = defaultdict(list)
-    for row in chunks:
-        chunks_of[Relation(row.schema, row.name)].append(_chunk(row))
-    compressed = {
-        Relation(row.schema, row.name): Compression(int(row.before or 0), int(row.after or 0), int(row.rows))
-        for row in compression
-    }
-    dimensions: defaultdict[Relation, list[Any]] = defaultdict(list)
-    for row in rows:
-        dimensions[Relation(row.schema, row.name)].append(row)
-    return {
-        relation: Hypertable(
-            relation=relation,
-            dimensions=tuple(
-                Dimension(row.column, row.type, spans.get(row.interval) if row.interval else None, row.partitions)
-                for row in of_it
-            ),
-            chunks=tuple(sorted(chunks_of[relation], key=lambda chunk: (chunk.since, chunk.until))),
-            compression=compressed.get(relation),
-            has_columnstore=of_it[0].columnstore,
-        )
-        for relation, of_it in dimensions.items()
-    }
-
-
-def _chunk(row: Any) -> Chunk:
-    by_number = row.range_start_integer is not None
-    size = None
-    if row.total is not None:
-        size = Size(table=row.total - row.indexes - row.toast, indexes=row.indexes, toast=row.toast)
-    # PostgreSQL says -1 of what was never analyzed; what is compressed was counted then.
-    unknown = row.rows < 0 and not row.is_compressed
-    return Chunk(
-        since=row.range_start_integer if by_number else row.since if row.since is not None else float("-inf"),
-        until=row.range_end_integer if by_number else row.until if row.until is not None else float("inf"),
-        created=row.created,
-        is_compressed=row.is_compressed,
-        rows=None if unknown else max(row.rows, 0.0),
-        size=size,
-        locks=row.locks,
-    )
-
-
-def _of_job(row: Any, spans: Mapping[str, Span]) -> Policy:
-    config = json.loads(row.config) if row.config else {}
-    failing = row.last_run_status == "Failed"
-    error = ": ".join(part for part in (row.sqlerrcode, row.err_message) if part)
-    return Policy(
-        relation=Relation(row.schema, row.name) if row.name else None,
-        kind=str(_KINDS.get(row.proc_name, f"{row.proc_schema}.{row.proc_name}")),
-        how=How.NATIVE,
-        job=row.job_id,
-        every=spans.get(row.every),
-        spans=_spans_in(config, spans),
-        last_run=row.last_run,
-        last_success=row.last_success,
-        next_run=row.next_run,
-        is_failing=failing,
-        failures=int(row.failures),
-        error=without_passwords(error) if failing and error else None,
-        is_scheduled=row.scheduled,
-    )
-
-
-def _of_row(row: state.Policy, spans: Mapping[str, Span]) -> Policy:
-    return Policy(
-        relation=row.relation,
-        kind=str(row.kind),
-        how=How.EMULATED if row.state is State.EMULATED else How.DEFERRED,
-        job=None,
-        every=spans.get(row.every) if row.every else None,
-        spans=_spans_in(row.config, spans),
-        last_run=row.last_run,
-        last_success=row.last_success,
-        next_run=row.next_run,
-        is_failing=row.failures > 0,
-        failures=row.failures,
-        error=without_passwords(row.last_error) if row.failures and row.last_error else None,
-        is_scheduled=not row.paused,
-    )
-
-
-def _spans_in(config: Mapping[str, Any], spans: Mapping[str, Span]) -> dict[str, Span]:
-    return {name: spans[str(config[name])] for name in SPANS if config.get(name) is not None}
-
-
-def _native(row: Any, hypertables: Mapping[Relation, Hypertable]) -> Aggregate:
-    held = hypertables.get(Relation(row.held_schema, row.held_name))
-    unit = 1 if row.by_number else _MICROSECONDS
-    return Aggregate(
-        relation=Relation(row.schema, row.name),
-        source=Relation(row.source_schema, row.source_name),
-        how=How.NATIVE,
-        materialized_only=row.materialized_only,
-        by_number=row.by_number,
-        filled_to=None if row.filled_to is None else row.filled_to / unit,
-        threshold=None if row.threshold is None else row.threshold / unit,
-        size=held.size.total if held else None,
-    )
-
-
-def _in_place(row: state.Policy, sizes: Mapping[str, int], policies: Sequence[Policy]) -> Aggregate:
-    """How far it is filled is known from its policy: each of its runs fills it to `end_offset` before."""
-    assert row.relation is not None  # noqa: S101 - the caller asked
-    refresh = next((each for each in policies if each.relation == row.relation and each.kind == Kind.REFRESH), None)
-    by_number = bool(row.config.get("by_number"))
-    filled_to = None
-    if refresh and refresh.last_success and not by_number:
-        end = refresh.spans.get("end_offset")
-        filled_to = refresh.last_success.timestamp() - (end.amount or 0.0 if end else 0.0)
-    return Aggregate(
-        relation=row.relation,
-        source=row.source or row.relation,
-        how=How.EMULATED,
-        materialized_only=bool(row.config.get("materialized_only")),
-        by_number=by_number,
-        filled_to=filled_to,
-        threshold=None,
-        size=sizes.get(str(row.config.get("holder"))),
-    )

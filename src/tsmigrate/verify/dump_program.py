@@ -15,7 +15,7 @@ from tsmigrate.sql import raw
 from tsmigrate.url import DatabaseUrl
 
 
-def find(database: DatabaseUrl, own: Path | None) -> str:
+def find(database: DatabaseUrl, own: Path | None, *, otherwise: str = ", or leave --url out to use a sandbox") -> str:
     """Of the server's major version where there is one, else of the next: never an older one.
 
     A newer one prints what the server keeps for itself, such as the pg_attver of every column in 15.20.
@@ -32,7 +32,7 @@ def find(database: DatabaseUrl, own: Path | None) -> str:
     if not usable:
         raise BlockedError(
             f"there is no pg_dump of PostgreSQL {major} or later here, and an older one cannot read this server",
-            mend=f"install the client programs of PostgreSQL {major}, or leave --url out to use a sandbox",
+            mend=f"install the client programs of PostgreSQL {major}{otherwise}",
         )
     return usable[min(usable)]
 

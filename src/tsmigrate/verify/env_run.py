@@ -35,7 +35,20 @@ def config(job: Job) -> Config:
     given = Namespace(x=[f"url={job.url_for_env}", *job.arguments], config=[str(ini)], name="alembic", raiseerr=True)
     made = Config(ini if ini.exists() else None, toml_file=PYPROJECT if PYPROJECT.exists() else None, cmd_opts=given)
     made.set_main_option("sqlalchemy.url", job.url_for_env.replace("%", "%%"))
+    if job.versions:
+        _add_versions(made, job.versions)
     return made
+
+
+def _add_versions(settings: Config, folder: str) -> None:
+    """Beside the project's own folders, in whatever way its configuration separates them."""
+    folders = [*map(str, ScriptDirectory.from_config(settings)._version_locations), folder]
+    separator = settings._get_file_separator_char("path_separator")
+    if separator is None:
+        # Not path_separator: prepend_sys_path would be read by it too.
+        settings.set_main_option("version_path_separator", "newline")
+        separator = "\n"
+    settings.set_main_option("version_locations", separator.join(folders).replace("%", "%%"))
 
 
 def script_directory(job: Job) -> ScriptDirectory:

@@ -23,6 +23,7 @@ class Environment:
     scratch: DatabaseUrl
     processes: Processes
     arguments: tuple[str, ...] = ()  # the user's own -x NAME=VALUE
+    versions: Path | None = None  # further revisions, which are not in the project yet
 
     def revisions(self, first: str = "", last: str = "") -> tuple[Revision, ...]:
         """The history. Reads the revision files only."""
@@ -60,6 +61,7 @@ class Environment:
             url=self.scratch.full,
             url_for_env=self._url_like(self._configured()),
             arguments=self.arguments,
+            versions=str(self.versions.absolute()) if self.versions else "",
             revision=revision,
             first=first,
             last=last,

@@ -32,6 +32,7 @@ class Job:
     url: str  # of the scratch database, in full
     url_for_env: str  # the same with the driver that the user's env.py expects
     arguments: tuple[str, ...] = ()  # the user's own -x
+    versions: str = ""  # a folder of further revisions, beside those of the configuration
     revision: str = ""
     first: str = ""  # --from, for HISTORY
     last: str = ""  # --to, for HISTORY

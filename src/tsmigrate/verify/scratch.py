@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -18,6 +18,7 @@ from tsmigrate import connect, sandbox
 from tsmigrate.apt import Progress
 from tsmigrate.capability import Edition, ask, described
 from tsmigrate.errors import BlockedError
+from tsmigrate.sandbox import Sandbox
 from tsmigrate.sql import identifier, raw
 from tsmigrate.url import DatabaseUrl, parse, without_passwords
 
@@ -32,10 +33,11 @@ class Scratch:
     database: DatabaseUrl
     server: str  # which versions, for the report
     bin: Path | None  # the server's own programs, where it is a sandbox
+    sandbox: str = ""  # its name, where it is one
 
 
 @contextmanager
-def on_server(server: DatabaseUrl) -> Iterator[Scratch]:
+def on_server(server: DatabaseUrl, *, keep: bool = False) -> Iterator[Scratch]:
     """On the server that `server` names. Only the new database is written to."""
     name = PREFIX + secrets.token_hex(8)
     with connect.connection(server, isolation_level="AUTOCOMMIT") as connection:
@@ -50,22 +52,34 @@ def on_server(server: DatabaseUrl) -> Iterator[Scratch]:
     try:
         yield Scratch(DatabaseUrl(server.url.set(database=name), source="the scratch database"), versions, bin=None)
     finally:
-        with undisturbed(), connect.connection(server, isolation_level="AUTOCOMMIT") as connection:
-            _drop(connection, name)
+        if not keep:
+            with undisturbed(), connect.connection(server, isolation_level="AUTOCOMMIT") as connection:
+                _drop(connection, name)
 
 
 @contextmanager
-def in_sandbox(edition: Edition | None, progress: Progress) -> Iterator[Scratch]:
-    """In a sandbox of its own, which goes with it."""
-    name = f"rollback-{secrets.token_hex(4)}"
+def in_sandbox(
+    edition: Edition | None,
+    progress: Progress,
+    *,
+    kind: str = "rollback",
+    pg_bin: Path | None = None,
+    keep: bool = False,
+) -> Iterator[Scratch]:
+    """In a sandbox of its own, which goes with it unless it is to be kept."""
+    name = f"{kind}-{secrets.token_hex(4)}"
     try:
-        made = sandbox.up(name, edition=edition, settings=_SETTINGS, progress=progress)
-        with on_server(DatabaseUrl(parse(made.url), source=str(made))) as scratch:
-            versions = f"PostgreSQL {made.postgres}, TimescaleDB {made.timescaledb} {made.edition}"
-            yield Scratch(scratch.database, versions, made.bin)
+        made = sandbox.up(name, edition=edition, pg_bin=pg_bin, settings=_SETTINGS, progress=progress)
+        with on_server(DatabaseUrl(parse(made.url), source=str(made)), keep=keep) as scratch:
+            yield replace(scratch, server=_versions(made), bin=made.bin, sandbox=name)
     finally:
-        with undisturbed():
-            sandbox.down(name)
+        if not keep:
+            with undisturbed():
+                sandbox.down(name)
+
+
+def _versions(made: Sandbox) -> str:
+    return f"PostgreSQL {made.postgres}, TimescaleDB {made.timescaledb} {made.edition}"
 
 
 def _drop(connection: Connection, name: str) -> None:

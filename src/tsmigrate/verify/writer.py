@@ -27,6 +27,10 @@ class Writer:
         self._next = 1
         self._promises = Promises()
 
+    def begin(self) -> None:
+        """Before the first revision, on a database that holds something: what its keys promise holds for all rows."""
+        self._fill(MORE)
+
     def write(self, revision: Revision) -> None:
         """What there is to write after this revision's upgrade: the seed, and some more in every table."""
         self._load(revision)

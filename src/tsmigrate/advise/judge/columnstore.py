@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tsmigrate.advise.evidence import Column, Evidence, Kind, Table
 from tsmigrate.advise.judge.reason import Reason
 from tsmigrate.advise.judge.words import number
+from tsmigrate.schema import layout
 
 ENOUGH = 100  # rows of a value in a chunk: batches of fewer rows compress badly
 FULL_BATCH = 1_000
@@ -38,7 +39,8 @@ def columnstore(table: Table, column: str, rows_a_chunk: float, evidence: Eviden
             "older: statistics do not tell"
         )
     )
-    return Columnstore((segment,) if segment else (), (f"{column} DESC", *keys), AFTER, tuple(reasons), "")
+    order = (layout.entry(column, "DESC"), *map(layout.entry, keys))
+    return Columnstore((segment,) if segment else (), order, AFTER, tuple(reasons), "")
 
 
 def _refused(table: Table) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 
-from tsmigrate.advise.evidence import Evidence, Table
+from tsmigrate.advise.evidence import TICKS, Column, Evidence, Table
 from tsmigrate.advise.judge.growth import Growth
 from tsmigrate.advise.judge.reason import Reason
 from tsmigrate.advise.judge.words import DAY, HOUR, bytes_, number, percent
@@ -35,6 +35,12 @@ class Interval:
     text: str
     seconds: int
     reasons: tuple[Reason, ...]
+    unit: str = ""  # of a column of whole numbers
+
+    @property
+    def value(self) -> str | int:
+        """As op.create_hypertable takes it."""
+        return self.seconds * TICKS[self.unit] if self.unit else self.text
 
 
 @dataclass(frozen=True)
@@ -88,9 +94,11 @@ def interval(growths: Iterable[Growth | None], evidence: Evidence, memory: int |
     return Interval(text, LENGTHS[text], tuple(reasons))
 
 
-def for_type(chosen: Interval, type_: str) -> Interval:
-    """A chunk of a date column spans whole days."""
-    if type_ != "date" or chosen.seconds >= DAY:
+def for_column(chosen: Interval, column: Column | None) -> Interval:
+    """A chunk of a date column spans whole days; whole numbers are counted in units of their own."""
+    if column is not None and column.unit:
+        return replace(chosen, unit=column.unit)
+    if column is None or column.type != "date" or chosen.seconds >= DAY:
         return chosen
     reason = Reason(f"a column of type date needs whole days, though {chosen.text} would be better", -1)
     return Interval("1 day", DAY, (*chosen.reasons, reason))

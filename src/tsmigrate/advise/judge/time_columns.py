@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from tsmigrate.advise.evidence import TIME_TYPES, Column, Evidence, Kind, Table
+from tsmigrate.advise.evidence import Column, Evidence, Kind, Table
 from tsmigrate.advise.judge.growth import quantiles
 from tsmigrate.advise.judge.reason import Reason
 from tsmigrate.advise.judge.words import DAY, days, listed, number, percent
@@ -46,7 +46,7 @@ def time_columns(table: Table, evidence: Evidence) -> tuple[TimeColumn, ...]:
     found = [
         TimeColumn(column, tuple(_reasons(table, column, evidence)), _unfit(column))
         for column in table.columns
-        if column.base_type in TIME_TYPES
+        if column.is_time
     ]
     return tuple(sorted(found, key=lambda one: (bool(one.unfit), -one.points, one.name)))
 
@@ -77,6 +77,8 @@ def _reasons(table: Table, column: Column, evidence: Evidence) -> Iterator[Reaso
         yield Reason(
             "its name says that it is set again when a row changes, and such a row cannot change its chunk", -4
         )
+    if column.unit:
+        yield Reason(f"by its name and its values it counts the {column.unit} since 1970", 1)
     if column.base_type == "date":
         yield Reason("it holds whole days, so that a chunk does too")
     yield from _values(column, evidence.now)

@@ -11,7 +11,7 @@ from tsmigrate.advise.judge.preview import newest_chunks
 from tsmigrate.advise.judge.verdict import Choice
 from tsmigrate.advise.judge.words import bytes_, date, number
 from tsmigrate.advise.names import shown
-from tsmigrate.advise.report.report import Report, remarks
+from tsmigrate.advise.report.report import Report
 from tsmigrate.advise.report.sections import facts, sections
 from tsmigrate.capability import described
 from tsmigrate.finding import Finding
@@ -37,7 +37,7 @@ def _page(report: Report) -> Iterator[str]:
     for choice, advices in found.items():
         yield f'<div class="tile"><b class="{choice}">{len(advices):,}</b>to {choice}</div>'
     yield "</div>"
-    yield from _findings([*remarks(report), *report.obstacles.server])
+    yield from _findings(report.general)
     if report.advices:
         yield "<h2>Size and growth</h2>"
         yield from _bars([advice for advices in found.values() for advice in advices])
@@ -76,11 +76,11 @@ def _table(report: Report, advice: Advice) -> Iterator[str]:
     yield f'<p class="soft">{escape(facts(advice))}</p>'
     yield from _chunks(advice)
     yield "<dl>"
-    for section in sections(advice):
+    for section in sections(advice, report.saving(advice)):
         lines = "".join(f"<p>{escape(line)}</p>" for line in section.lines)
         yield f"<dt>{escape(section.head)}</dt><dd>{lines}</dd>"
     yield "</dl>"
-    yield from _findings(list(report.obstacles.of_table.get(advice.table.oid, ())))
+    yield from _findings(report.of_table(advice))
     yield "</article>"
 
 

@@ -10,7 +10,7 @@ from tsmigrate.advise.advice import Advice
 from tsmigrate.advise.judge.verdict import Choice
 from tsmigrate.advise.judge.words import bytes_, number
 from tsmigrate.advise.names import shown
-from tsmigrate.advise.report.report import Report, remarks
+from tsmigrate.advise.report.report import Report
 from tsmigrate.advise.report.sections import facts, sections
 from tsmigrate.capability import described
 from tsmigrate.finding import Finding, Severity
@@ -33,7 +33,7 @@ def _lines(report: Report) -> Iterator[str]:
         f"{number(len(report.advices))} table{'' if len(report.advices) == 1 else 's'}: "
         + ", ".join(f"{number(len(advices))} to {choice}" for choice, advices in found.items())
     )
-    for finding in (*remarks(report), *report.obstacles.server):
+    for finding in report.general:
         yield from _finding(finding)
     if report.advices:
         yield ""
@@ -62,10 +62,10 @@ def _list(found: dict[Choice, list[Advice]]) -> Iterator[str]:
 
 def _table(report: Report, advice: Advice) -> Iterator[str]:
     yield from wrapped(f"{advice.verdict.choice} {shown(advice.table.relation)}: {facts(advice)}")
-    for section in sections(advice):
+    for section in sections(advice, report.saving(advice)):
         for place, line in enumerate(section.lines):
             yield from _beside(f"  {section.head if not place else '':<{_HEAD}}", line)
-    for finding in report.obstacles.of_table.get(advice.table.oid, ()):
+    for finding in report.of_table(advice):
         yield from _finding(finding)
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from tsmigrate.advise.advice import Advice
 from tsmigrate.advise.evidence import Evidence
+from tsmigrate.advise.impact import Impact
 from tsmigrate.advise.judge.verdict import Choice
 from tsmigrate.advise.names import shown
 from tsmigrate.advise.obstacles import Obstacles
+from tsmigrate.advise.saving import Saving, Savings
 from tsmigrate.finding import Finding, Severity
 
 
@@ -19,6 +21,8 @@ class Report:
     evidence: Evidence
     advices: Sequence[Advice]  # what was asked for
     obstacles: Obstacles
+    savings: Savings | None = None  # None: not asked for
+    impact: Impact | None = None  # None: not asked for
 
     def chosen(self, choice: Choice) -> list[Advice]:
         """The largest first."""
@@ -28,13 +32,23 @@ class Report:
     @property
     def findings(self) -> list[Finding]:
         """All of them, of tables with the table's name in front."""
-        found = [*remarks(self), *self.obstacles.server]
+        found = self.general
         for advice in self.advices:
-            found += self.obstacles.of_table.get(advice.table.oid, ())
+            found += self.of_table(advice)
         return found
 
-    def counted(self, severity: Severity, advice: Advice) -> int:
-        return sum(1 for each in self.obstacles.of_table.get(advice.table.oid, ()) if each.severity is severity)
+    @property
+    def general(self) -> list[Finding]:
+        """What is about no single table."""
+        return [*remarks(self), *self.obstacles.server, *(self.savings.server if self.savings else ())]
+
+    def of_table(self, advice: Advice) -> list[Finding]:
+        oid = advice.table.oid
+        probed = self.savings.findings.get(oid, ()) if self.savings else ()
+        return [*self.obstacles.of_table.get(oid, ()), *probed, *(self.impact.findings(oid) if self.impact else ())]
+
+    def saving(self, advice: Advice) -> Saving | None:
+        return self.savings.of_table.get(advice.table.oid) if self.savings else None
 
 
 def remarks(report: Report) -> list[Finding]:
@@ -97,6 +111,29 @@ def _remarks(report: Report) -> Iterator[Finding]:
             f"there was no time for the pre-flight of {_some(names)}",
             mend="name it: tsmigrate analyze --table …, or tsmigrate preflight",
         )
+    for advice in report.advices:
+        for reason in advice.drift:
+            yield Finding("drift", Severity.NOTE, f"{shown(advice.table.relation)}: {reason.text}")
+    if report.impact is not None:
+        yield _queries(report.impact)
+
+
+def _queries(impact: Impact) -> Finding:
+    """How much of the program must change; where is said beside each table."""
+    looked = f"{_counted(impact.statements, 'statement')} in {_counted(impact.files, 'file')} of {impact.folder}"
+    why = f"could not be judged: {_some(impact.unread)}" if impact.unread else ""
+    must = impact.all_that_must
+    if not impact.of_table:
+        return Finding("queries", Severity.NOTE, f"no table is to be converted: nothing of {impact.folder} was judged")
+    if not must:
+        return Finding("queries", Severity.OK, f"none of {looked} must change before the switch", why=why)
+    return Finding(
+        "queries",
+        Severity.WARNING,
+        f"{_counted(len(must), 'place')} must change before the switch, of {looked}",
+        why=why,
+        mend="see each table; tsmigrate explain-rule CODE tells more",
+    )
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:
@@ -106,3 +143,7 @@ def _some(names: Sequence[str], most: int = 5) -> str:
 
 def _were(things: Sequence[object]) -> str:
     return "was" if len(things) == 1 else "were"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"1 {word}" if number == 1 else f"{number:,} {word}s"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tsmigrate.advise.advice import Advice, Plan
 from tsmigrate.advise.judge.columnstore import Columnstore
-from tsmigrate.advise.judge.words import bytes_, date, days, number
+from tsmigrate.advise.judge.words import bytes_, date, days, number, percent
 from tsmigrate.advise.names import shown
+from tsmigrate.advise.saving import Saving
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,18 @@ def facts(advice: Advice) -> str:
     return told
 
 
-def sections(advice: Advice) -> list[Section]:
-    return [section for section in _sections(advice) if section.lines]
+def sections(advice: Advice, saving: Saving | None = None) -> list[Section]:
+    return [section for section in _sections(advice, saving) if section.lines]
 
 
-def _sections(advice: Advice) -> Iterator[Section]:
+def _sections(advice: Advice, saving: Saving | None) -> Iterator[Section]:
     yield Section("why", tuple(reason.text for reason in advice.verdict.reasons))
     yield Section("writes", _writes(advice))
     yield Section("time columns", tuple(_columns(advice)))
     if advice.plan is not None:
         yield from _plan(advice.plan)
+    if saving is not None:
+        yield Section("estimated saving", _saving(advice, saving))
 
 
 def _writes(advice: Advice) -> tuple[str, ...]:
@@ -73,6 +76,17 @@ def _plan(plan: Plan) -> Iterator[Section]:
     yield Section("caches", tuple(f"{shown(cache.relation)}: {cache.text}" for cache in plan.caches))
     yield Section("redundant indexes", tuple(f"{each.name}: {each.text}" for each in plan.redundant))
     yield Section("method", (plan.method.name, *(reason.text for reason in plan.method.reasons)))
+
+
+def _saving(advice: Advice, saving: Saving) -> tuple[str, ...]:
+    size = advice.table.size
+    head = (
+        f"about {percent(saving.share)}, {bytes_(size * saving.share)} of today's {bytes_(size)}: a sample of "
+        f"{number(saving.rows)} rows took {bytes_(saving.plain)} with its indexes and "
+        f"{bytes_(saving.compressed)} in the columnstore, {saving.ratio:.1f} to 1"
+    )
+    how = f"the rows follow each other, {saving.found_by}, as those of a chunk do"
+    return (head, how)
 
 
 def _columnstore(store: Columnstore) -> tuple[str, ...]:

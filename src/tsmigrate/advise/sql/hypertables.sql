@@ -1,12 +1,14 @@
 SELECT h.oid::bigint AS oid, d.column_name AS column_name, coalesce(d.time_interval::text, d.integer_interval::text, '') AS interval,
-       h.chunks::bigint AS chunks, coalesce(newest.bytes, 0)::bigint AS newest_index_bytes
+       h.chunks::bigint AS chunks, coalesce(newest.bytes, 0)::bigint AS newest_index_bytes,
+       extract(epoch FROM d.time_interval)::float8 AS seconds, newest.seconds::float8 AS newest_seconds, h.columnstore
 FROM (SELECT format('%I.%I', hypertable_schema, hypertable_name)::regclass::oid AS oid, hypertable_schema,
-             hypertable_name, num_chunks AS chunks
+             hypertable_name, num_chunks AS chunks, compression_enabled AS columnstore
       FROM timescaledb_information.hypertables) AS h
 JOIN timescaledb_information.dimensions d USING (hypertable_schema, hypertable_name)
 LEFT JOIN (
-  SELECT hypertable_schema, hypertable_name, sum(indexes.bytes) AS bytes
+  SELECT hypertable_schema, hypertable_name, sum(indexes.bytes) AS bytes, avg(extract(epoch FROM range_end - range_start)) AS seconds
   FROM (SELECT hypertable_schema, hypertable_name, format('%I.%I', chunk_schema, chunk_name)::regclass AS chunk,
+               range_start, range_end,
                row_number() OVER (PARTITION BY hypertable_schema, hypertable_name
                                   ORDER BY range_end DESC NULLS LAST, range_end_integer DESC NULLS LAST) AS place
         FROM timescaledb_information.chunks) AS chunks

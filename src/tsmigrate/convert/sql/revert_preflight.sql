@@ -34,6 +34,7 @@ FROM (
   SELECT 2, format('the job %s (%s) works on it', job_id, proc_name),
          CASE proc_name WHEN 'policy_retention' THEN 'Take back add_retention_policy first.'
               WHEN 'policy_compression' THEN 'Take back add_columnstore_policy first.'
+              WHEN 'policy_reorder' THEN 'Take back add_reorder_policy first.'
               ELSE format('Remove it first: SELECT delete_job(%s)', job_id) END
   FROM timescaledb_information.jobs
   WHERE (hypertable_schema, hypertable_name) = (facts.nspname, facts.relname) AND job_id >= 1000

@@ -1,6 +1,6 @@
-"""What is a hypertable? Asked of settings, the live catalog, SQL files, Alembic revisions and models, in this order.
+"""What is a hypertable? Asked of settings, the live catalog, Alembic revisions, SQL files and models, in this order.
 
-What an earlier source says about a table stands; a later one adds what it does not know.
+What an earlier source says about a table stands; a later one adds what it does not know. So the later are read first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsmigrate.lint.known import Hypertable, Known, Name, Step
-from tsmigrate.lint.learn import declarations, models, revisions
 from tsmigrate.lint.learn.statements import TELLS, Learner
 from tsmigrate.lint.settings import LintSettings
 
@@ -21,20 +20,24 @@ if TYPE_CHECKING:
 
 _NUMBERED = re.compile(r"[VU]?\d")
 _NUMBER = re.compile(r"\d+")
+_INI = "alembic.ini"
 LARGEST = 64 * 1024 * 1024
 
 
 def learn(settings: LintSettings, paths: Iterable[Path], start: Path, *, database: DatabaseUrl | None = None) -> Known:
     """All that can be known before the first query is judged."""
     known = Known(search_path=settings.search_path)
-    for number, found in enumerate(revisions.find(start)):
-        known.revisions[str(found)] = Step("alembic", number)
-        revisions.learn(found, known)
     paths = list(paths)
     _number_sql_migrations(paths, known)
     for path in paths:
         if path.suffix == ".sql":
             _sql(path, known)
+    if (ini := _ini(start)) is not None:
+        from tsmigrate.lint.learn import revisions  # noqa: PLC0415 - not every project has revisions
+
+        for number, found in enumerate(revisions.find(ini)):
+            known.revisions[str(found)] = Step("alembic", number)
+            revisions.learn(found, known)
     for path in paths:
         if path.suffix == ".py":
             _models(path, known)
@@ -77,11 +80,25 @@ def _number_sql_migrations(paths: Iterable[Path], known: Known) -> None:
         known.revisions[str(whole)] = Step(str(whole.parent), number)
 
 
+def _ini(start: Path) -> Path | None:
+    """The Alembic configuration of the project around `start`."""
+    here = start.absolute()
+    for folder in (here, *here.parents):
+        if (folder / _INI).is_file():
+            return folder / _INI
+        if (folder / ".git").exists():
+            break
+    return None
+
+
 def _models(path: Path, known: Known) -> None:
+    from tsmigrate.lint.learn import declarations, extended, models  # noqa: PLC0415 - only Python holds models
+
     try:
         content = path.read_bytes()
     except OSError:
         return
+    known.extended |= {*extended.names(content)}
     if any(tell in content for tell in models.TELLS):
         found = list(models.read(content, known.search_path[0]))
         known.models |= {model.name: model for model in found}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tsmigrate.lint.known import Name
 from tsmigrate.lint.learn import declarations, relationships
 from tsmigrate.lint.learn.columns import type_of
 from tsmigrate.lint.learn.declarations import Bound, Declared
-from tsmigrate.lint.learn.relationships import Relationship, called
+from tsmigrate.lint.learn.relationships import Pairs, Relationship, called
 
 TELLS = (b"__tablename__", b"Table(")
 _ANNOTATED = {"datetime": "timestamp", "date": "date", "int": "int4"}
@@ -40,7 +40,7 @@ class Model:
 
     def joined(self, relationship: Relationship, other: Model) -> list[tuple[str, str]] | None:
         """The pairs of columns, this table's and the other's, by which a relationship joins. None: not known."""
-        if not relationship.readable:
+        if not relationship.readable or relationship.secondary:
             return None
         if relationship.pairs is not None:
             sides = [one if one[0][0] == self.name else one[::-1] for one in relationship.pairs]
@@ -48,10 +48,43 @@ class Model:
                 return None
             return [(self.columns.get(a[1], a[1]), other.columns.get(b[1], b[1])) for a, b in sides]
         keys = tuple(model.columns.get(one, one) for one in relationship.foreign_keys for model in (self, other))
-        mine, theirs = self.reference_to(other, keys), other.reference_to(self, keys)
+        return self.referring(other, keys)
+
+    def referring(self, other: Model, columns: tuple[str, ...] = ()) -> list[tuple[str, str]] | None:
+        """The pairs of columns of the foreign key between two tables. None: there is none."""
+        mine, theirs = self.reference_to(other, columns), other.reference_to(self, columns)
         if mine is not None:
             return list(zip(mine[0], mine[2], strict=True))
         return list(zip(theirs[2], theirs[0], strict=True)) if theirs is not None else None
+
+    def through(self, relationship: Relationship, other: Model, models: Mapping[str, Model]) -> Through | None:
+        """How a relationship with a table between joins. None: not known."""
+        name = relationship.secondary
+        named = (one for one in models.values() if name in (one.table.name, str(one.table)))
+        between = models.get(name) or next(named, None)
+        if between is None or not relationship.readable or self.table == other.table:
+            return None
+        mine, theirs = self._to(between, relationship.pairs), other._to(between, relationship.second)
+        return Through(between, mine, theirs) if mine and theirs else None
+
+    def _to(self, between: Model, pairs: Pairs | None) -> list[tuple[str, str]]:
+        """This table's columns, and those of a table between that are equal to them."""
+        if pairs is None:
+            reference = between.reference_to(self)
+            return list(zip(reference[2], reference[0], strict=True)) if reference is not None else []
+        sides = [one if one[0][0] == self.name else one[::-1] for one in pairs]
+        if any(one[0] != self.name or other[0] not in (between.name, between.table.name) for one, other in sides):
+            return []
+        return [(self.columns.get(one[1], one[1]), between.columns.get(other[1], other[1])) for one, other in sides]
+
+
+@dataclass(frozen=True)
+class Through:
+    """A table between two: the pairs of columns, this table's and the other's, with those of the table between."""
+
+    between: Model
+    mine: list[tuple[str, str]]
+    theirs: list[tuple[str, str]]
 
 
 def read(content: bytes, schema: str) -> Iterator[Model]:

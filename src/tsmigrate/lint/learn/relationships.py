@@ -13,18 +13,21 @@ _TARGET = re.compile(r"\b([A-Z]\w*)\b(?!\[)")
 _ANNOTATIONS = frozenset({"Mapped", "WriteOnlyMapped", "DynamicMapped", "List", "Optional", "Set", "None"})
 
 
+Side = tuple[str, str]
+Pairs = tuple[tuple[Side, Side], ...]
+
+
 @dataclass(frozen=True)
 class Relationship:
     """relationship("Target"). `pairs`: the columns that its condition equates, each as (class, attribute)."""
 
     target: str
-    pairs: tuple[tuple[tuple[str, str], tuple[str, str]], ...] | None = None  # None: none is written
+    pairs: Pairs | None = None  # None: none is written
     foreign_keys: tuple[str, ...] = ()  # the attributes that decide between several references
+    secondary: str = ""  # the table between: the name of its variable, or its own
+    second: Pairs | None = None  # as `pairs`, from there to the target
     readable: bool = True
     loads: bool = True  # reading the attribute runs a query
-
-
-Side = tuple[str, str]
 
 
 class _UnreadableError(Exception):
@@ -49,10 +52,13 @@ def read(call: ast.Call, annotation: ast.expr | None = None) -> Relationship | N
     try:
         condition = named.get("primaryjoin")
         pairs = tuple(_pairs(_parsed(condition))) if condition is not None else None
+        second = tuple(_pairs(_parsed(named["secondaryjoin"]))) if "secondaryjoin" in named else None
         keys = tuple(_attributes(_parsed(named["foreign_keys"]))) if "foreign_keys" in named else ()
     except _UnreadableError:
         return Relationship(target, readable=False, loads=loads)
-    return Relationship(target, pairs, keys, readable="secondary" not in named, loads=loads)
+    secondary = _table(named["secondary"]) if "secondary" in named else ""
+    readable = "secondary" not in named or bool(secondary)
+    return Relationship(target, pairs, keys, secondary, second, readable=readable, loads=loads)
 
 
 def _class(node: ast.expr) -> str:
@@ -60,6 +66,13 @@ def _class(node: ast.expr) -> str:
         node = node.body
     name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else called(node)
     return name.rpartition(".")[2]
+
+
+def _table(node: ast.expr) -> str:
+    """The table between, by its variable or its name."""
+    if isinstance(node, ast.Lambda):
+        node = node.body
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else called(node)
 
 
 def _annotated(annotation: ast.expr | None) -> str:
@@ -95,8 +108,12 @@ def _side(node: ast.expr) -> Side:
     """`Message.id`, also foreign(Message.id) and models.Message.id."""
     if isinstance(node, ast.Call) and called(node) in _MARKS and node.args:
         return _side(node.args[0])
-    if isinstance(node, ast.Attribute) and (owner := called(node.value)) and owner != "c":
-        return owner, node.attr
+    if isinstance(node, ast.Attribute):
+        of = node.value
+        if isinstance(of, ast.Attribute) and of.attr in ("c", "columns"):  # table.c.column
+            of = of.value
+        if owner := called(of):
+            return owner, node.attr
     raise _UnreadableError
 
 

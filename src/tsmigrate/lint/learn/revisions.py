@@ -19,29 +19,22 @@ from tsmigrate.lint.learn.columns import is_constraint
 from tsmigrate.lint.learn.statements import Learner
 from tsmigrate.lint.learn.values import UnknownError, evaluate
 
-_INI = "alembic.ini"
 _DEEPEST = 20
+_NEAR = 4  # folders above a revision in which modules are looked for: versions, migrations, the project, its parent
 _LONGEST_LOOP = 1000
 
 
-def find(start: Path) -> list[Path]:
-    """The revisions of the project around `start`, in the order in which they are applied."""
-    here = start.absolute()
-    for folder in (here, *here.parents):
-        ini = folder / _INI
-        if ini.is_file():
-            try:
-                found = settings.find(ini)
-            except TsmigrateError:
-                return []
-            location = found.script_location if found else None
-            if location is None:
-                return []
-            versions = (location if location.is_absolute() else folder / location) / "versions"
-            return _in_order(sorted(versions.rglob("*.py")))
-        if (folder / ".git").exists():
-            break
-    return []
+def find(ini: Path) -> list[Path]:
+    """The revisions of a project, in the order in which they are applied."""
+    try:
+        found = settings.find(ini)
+    except TsmigrateError:
+        return []
+    location = found.script_location if found else None
+    if location is None:
+        return []
+    versions = (location if location.is_absolute() else ini.parent / location) / "versions"
+    return _in_order(sorted(versions.rglob("*.py")))
 
 
 def _in_order(files: list[Path]) -> list[Path]:
@@ -71,11 +64,14 @@ def learn(path: Path, known: Known) -> None:
 
 
 class _Module:
-    """A revision's literals and functions."""
+    """A revision's literals and functions, and what it imports: its own name for it → module, name in it."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, path: Path) -> None:
+        self.path = path
         self.names: dict[str, Any] = {}
         self.functions: dict[str, ast.FunctionDef] = {}
+        self.imported: dict[str, tuple[str, str]] = dict(_imported(tree))
+        self._others: dict[str, _Module | None] = {}
         for node in tree.body:
             if isinstance(node, ast.FunctionDef):
                 self.functions[node.name] = node
@@ -94,9 +90,59 @@ class _Module:
     @classmethod
     def read(cls, path: Path) -> _Module | None:
         try:
-            return cls(ast.parse(path.read_text(encoding="utf-8")))
+            return cls(ast.parse(path.read_text(encoding="utf-8")), path)
         except (OSError, SyntaxError, ValueError, RecursionError):
             return None
+
+    def other(self, name: str) -> _Module | None:
+        """A module that this one imports, where a file of the project is that module."""
+        if name not in self._others:
+            self._others[name] = self._sought(name)
+        return self._others[name]
+
+    def _sought(self, name: str) -> _Module | None:
+        level = len(name) - len(name.lstrip("."))
+        parts = [part for part in name[level:].split(".") if part]
+        folders = [*self.path.parents[: level or _NEAR]][level - 1 if level else 0 :]
+        for folder in [*folders, *(one / "src" for one in folders if not level)]:
+            file = folder.joinpath(*parts)
+            for path in (file.with_suffix(".py"), file / "__init__.py") if parts else (file / "__init__.py",):
+                if path != self.path and path.is_file():
+                    return _Module.read(path)
+        return None
+
+    def function(self, call: ast.expr) -> tuple[_Module, ast.FunctionDef] | None:
+        """The function that is called, and the module that it is in."""
+        if isinstance(call, ast.Name) and call.id in self.functions:
+            return self, self.functions[call.id]
+        if isinstance(call, ast.Name) and call.id in self.imported:
+            name, of = self.imported[call.id]
+        elif isinstance(call, ast.Attribute) and (name := self._module(call.value)):
+            of = call.attr
+        else:
+            return None
+        module = self.other(name)
+        if module is not None and of in module.functions:
+            return module, module.functions[of]
+        return None
+
+    def _module(self, node: ast.expr) -> str:
+        """`helpers` and `migrations.helpers`, as imported."""
+        written = ast.unparse(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+        if written not in self.imported:
+            return ""
+        name, of = self.imported[written]
+        return f"{name}{'' if name.endswith('.') or not of else '.'}{of}"
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[str, tuple[str, str]]]:
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            for one in node.names:
+                yield one.asname or one.name, (one.name, "")
+        elif isinstance(node, ast.ImportFrom):
+            for one in node.names:
+                yield one.asname or one.name, ("." * node.level + (node.module or ""), one.name)
 
 
 class _Upgrade:
@@ -143,11 +189,13 @@ class _Upgrade:
                     yield dict(zip(targets, item, strict=True))
 
     def _expression(self, call: ast.Call, names: Mapping[str, Any]) -> None:
-        if isinstance(call.func, ast.Name) and call.func.id in self.module.functions:
-            function = self.module.functions[call.func.id]
+        found = self.module.function(call.func) if self.depth < _DEEPEST else None
+        if found is not None:
+            before, (self.module, function) = self.module, found
             positional, named = _arguments(call, names)
             parameters = [one.arg for one in function.args.args]
-            self.run(function, {**dict(zip(parameters, positional, strict=False)), **named})
+            self.run(function, {**_defaults(function), **dict(zip(parameters, positional, strict=False)), **named})
+            self.module = before
         elif isinstance(call.func, ast.Attribute):
             operation = getattr(self, f"_op_{call.func.attr}", None)
             if operation is not None:
@@ -207,6 +255,16 @@ class _Upgrade:
     def _op_execute(self, positional: list[Any], _named: dict[str, Any], _call: ast.Call) -> None:
         if positional and isinstance(positional[0], str):
             self.learner.text(positional[0].encode())
+
+
+def _defaults(function: ast.FunctionDef) -> dict[str, Any]:
+    parameters = function.args.args
+    last = parameters[len(parameters) - len(function.args.defaults) :]
+    given = [*zip(last, function.args.defaults, strict=True)]
+    given += [
+        (one, value) for one, value in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True) if value
+    ]
+    return {one.arg: value.value for one, value in given if isinstance(value, ast.Constant)}
 
 
 def _arguments(call: ast.Call, names: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from tsmigrate.lint.known import Function, Hypertable, Known, Name, View
-from tsmigrate.lint.sql import bodies, functions, native, placeholders, split
+from tsmigrate.lint.sql import functions, native, placeholders, split
 from tsmigrate.lint.sql.native import Node, ParseError
-from tsmigrate.lint.sql.nodes import constant, opened, strings, walk
+from tsmigrate.lint.sql.nodes import constant, opened, schemas, strings, walk
 
 TELLS = re.compile(
     rb"create_hypertable|add_dimension|set_integer_now_func|attach_chunk"
@@ -54,6 +54,8 @@ class Learner:
         if reader is not None:
             reader(self, body)
         if kind == "DoStmt":
+            from tsmigrate.lint.sql import bodies  # noqa: PLC0415 - most files define no function
+
             for inner in bodies.inner_statements(node, text):
                 self.text(inner.text)
 
@@ -158,9 +160,9 @@ class Learner:
 
     def search_path(self, body: Any) -> None:
         if body.get("name") == "search_path":
-            schemas = bodies.schemas(body)
-            if schemas:
-                self.schema = schemas[0]
+            found = schemas(body)
+            if found:
+                self.schema = found[0]
 
     # -- TimescaleDB's own functions
 

@@ -21,13 +21,21 @@ class Program:
 
     def __init__(self, content: bytes, names: Names) -> None:
         self.content = content
+        self.extended = names.extended
         self._outline = Outline(content)
         self._read(names.places_in_program(content))
         self.constants = Constants(self._outline)
-        # A constant that names a table names it wherever it is used.
-        aliases = [name.encode() for name, value in texts_of(self.tree) if names.within(value.encode())]
-        if aliases:
-            self._read(names.places_in_program(content, aliases))
+        # A name for a text about a table, or for a statement on a model, means it wherever it is used.
+        aliases: set[str] = set()
+        while more := {*self._aliases(names)} - aliases:
+            aliases |= more
+            self._read(names.places_in_program(content, [name.encode() for name in aliases]))
+
+    def _aliases(self, names: Names) -> Iterator[str]:
+        yield from (name for name, value in texts_of(self.tree) if names.within(value.encode()))
+        for node in self.tree.body if names.models else ():
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and self.is_relevant(node):
+                yield from assigned(node)
 
     def _read(self, places: Sequence[int]) -> None:
         part = self._outline.around(places)
@@ -52,11 +60,11 @@ class Program:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise UnreadableError("not valid Python, or nested too deeply") from error
 
-    def place(self, node: ast.expr) -> int:
+    def place(self, node: ast.expr | ast.stmt) -> int:
         """Where in the file a node begins."""
         return self._starts[node.lineno - 1] + node.col_offset
 
-    def end(self, node: ast.expr) -> int:
+    def end(self, node: ast.expr | ast.stmt) -> int:
         return self._starts[(node.end_lineno or 1) - 1] + (node.end_col_offset or 0)
 
     def is_relevant(self, node: ast.stmt | ast.expr) -> bool:

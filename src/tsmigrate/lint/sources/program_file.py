@@ -100,9 +100,9 @@ def _language(name: str) -> tuple[Language, Any]:
 
 
 def _read(content: bytes, name: str) -> Iterator[Snippet | int]:
-    import tree_sitter  # noqa: PLC0415 - an extra
-
     language, query = _language(name)
+    import tree_sitter  # noqa: PLC0415 - an extra: there, or that has been said
+
     tree = tree_sitter.Parser(language).parse(content)
     done: set[int] = set()
     for node in tree_sitter.QueryCursor(query).captures(tree.root_node).get("s", ()):

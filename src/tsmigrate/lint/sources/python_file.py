@@ -14,7 +14,7 @@ from tsmigrate.lint.names import Names
 from tsmigrate.lint.snippet import Snippet
 from tsmigrate.lint.sources import literals, sqlalchemy
 from tsmigrate.lint.sources.literals import Text
-from tsmigrate.lint.sources.program import DEFINES, Program, assigned, statements_of
+from tsmigrate.lint.sources.program import DEFINES, Program, assigned
 from tsmigrate.lint.sources.source import source
 from tsmigrate.lint.sources.strings import NUMBERED, STATEMENT, offsets_from
 from tsmigrate.lint.sql import split
@@ -51,7 +51,6 @@ _RUNS = frozenset(
         "scalars",
     ]
 )
-_QUICK = re.compile(rb"select|insert|update|delete|merge|with|create|alter|copy", re.IGNORECASE)
 
 
 @source(".py")
@@ -81,36 +80,37 @@ class _Strings:
         self.definitions = _definitions(program)
 
     def snippets(self) -> Iterator[Snippet]:
-        waiting: list[tuple[ast.AST, str, frozenset[str]]] = [(self.program.tree, "", _grown(self.program.tree))]
+        waiting: list[tuple[ast.AST, str, ast.AST]] = [(self.program.tree, "", self.program.tree)]
         while waiting:
-            node, function, grown = waiting.pop()
-            below: list[tuple[ast.AST, str, frozenset[str]]] = []
-            for child in ast.iter_child_nodes(node):
-                if isinstance(child, ast.expr):
-                    if self.program.is_relevant(child):
-                        yield from self._expression(child, node, function, grown)
+            node, function, scope = waiting.pop()
+            below: list[tuple[ast.AST, str, ast.AST]] = []
+            for child in _children(node):
+                if not isinstance(child, _PLACED):
+                    if not isinstance(child, ast.arguments) or child.defaults or child.kw_defaults:
+                        below.append((child, function, scope))
+                elif not self.program.is_relevant(child):
+                    continue
+                elif isinstance(child, ast.expr):
+                    yield from self._expression(child, node, function, scope)
                 elif isinstance(child, _SCOPES):
-                    if self.program.is_relevant(child):
-                        inner = f"{function}.{child.name}" if function else child.name
-                        below.append((child, inner, _grown(child)))
-                elif not isinstance(child, ast.stmt) or self.program.is_relevant(child):
-                    below.append((child, function, grown))
+                    inner = f"{function}.{child.name}" if function else child.name
+                    below.append((child, inner, child))
+                else:
+                    below.append((child, function, scope))
             waiting += reversed(below)
 
-    def _expression(
-        self, node: ast.expr, statement: ast.AST, function: str, grown: frozenset[str]
-    ) -> Iterator[Snippet]:
+    def _expression(self, node: ast.expr, statement: ast.AST, function: str, scope: ast.AST) -> Iterator[Snippet]:
         """The strings in an expression of a statement."""
         if isinstance(statement, ast.Expr) and isinstance(node, ast.Constant):
             return  # a docstring
         names = assigned(statement) if isinstance(statement, _BINDS) else set()
         if names & self.definitions:
             return
-        if names & grown and node is getattr(statement, "value", None):
-            if isinstance(statement, ast.AugAssign):
-                return  # a part of a statement
+        if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add) and names:
+            return  # a part of a statement
+        if names and node is getattr(statement, "value", None):
             text = self._string(node)
-            if text is not None:
+            if text is not None and STATEMENT.match(text.bytes) and any(self._grows(name, scope) for name in names):
                 text.put(b" ", self.program.end(node))
                 text.hole(self.program.end(node))
                 yield from self._statements(text, function, False)
@@ -126,9 +126,19 @@ class _Strings:
             elif kind is ast.Call:
                 name = called(one)  # type: ignore[arg-type]
                 if name != DEFINES:
-                    waiting += [(child, name in _RUNS) for child in _below(one)]
+                    waiting += [(child, name in _RUNS) for child in reversed(_children(one))]
             elif kind is not ast.Constant:
-                waiting += [(child, False) for child in _below(one)]
+                waiting += [(child, False) for child in reversed(_children(one))]
+
+    def _grows(self, name: str, scope: ast.AST) -> bool:
+        """Whether what a name stands for in a scope seems to be added to: then it is not the whole statement."""
+        program, start, end = self.program, 0, len(self.program.content)
+        if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            start, end = program.place(scope), program.end(scope)
+        elif isinstance(scope, ast.Module) and name in program.extended:
+            return True
+        found = re.compile(rb"(?<!\w)%s\s*\+|\{(?:\w+\.)*%s\}\s*[^\s\"'{}]" % ((name.encode(),) * 2))
+        return found.search(program.content, start, end) is not None
 
     def _string(self, node: ast.expr) -> Text | None:
         """The text of an expression that makes a string with something of SQL in it. None: it makes none."""
@@ -171,7 +181,7 @@ class _Strings:
 
     def _statements(self, found: Text, function: str, runs: bool) -> Iterator[Snippet]:
         text = found.bytes
-        if not _QUICK.search(text) or not STATEMENT.match(text):
+        if not STATEMENT.match(text):
             return
         parts = list(split.statements(text)) if b";" in text else [(0, text)]
         for offset, part in parts:
@@ -203,22 +213,16 @@ _BINDS = (ast.Assign, ast.AugAssign, ast.AnnAssign)
 _TEXTS = frozenset({ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call})
 
 
-def _below(node: ast.AST) -> list[ast.AST]:
-    """What an expression is made of, last first."""
+_PLACED = (ast.stmt, ast.expr)
+_LEAVES = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """What a node is made of, in its order: as ast.iter_child_nodes has it, in half the time."""
     found: list[ast.AST] = []
-    for name in reversed(node._fields):
-        value = getattr(node, name, None)
-        if isinstance(value, list):
-            found += [one for one in reversed(value) if isinstance(one, ast.AST)]
-        elif isinstance(value, ast.AST) and value._fields:
+    for value in vars(node).values():
+        if type(value) is list:
+            found += [one for one in value if isinstance(one, ast.AST)]
+        elif isinstance(value, ast.AST) and not isinstance(value, _LEAVES):
             found.append(value)
     return found
-
-
-def _grown(scope: ast.AST) -> frozenset[str]:
-    """The names in a scope that `+=` adds to: their first text is not the whole statement."""
-    return frozenset(
-        node.target.id
-        for node in statements_of(scope)
-        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add) and isinstance(node.target, ast.Name)
-    )

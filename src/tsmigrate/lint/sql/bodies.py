@@ -9,7 +9,7 @@ from typing import Any
 
 from tsmigrate.lint.sql import functions, native
 from tsmigrate.lint.sql.native import Node, ParseError
-from tsmigrate.lint.sql.nodes import opened, strings, walk
+from tsmigrate.lint.sql.nodes import opened, schemas, strings, walk
 
 # A variable's type may be schema-qualified, `x sms.messages.id%TYPE`, which the library's stand-alone parser refuses.
 _QUALIFIED_TYPE = re.compile(
@@ -104,12 +104,6 @@ def _search_path(statement: Any) -> tuple[str, ...] | None:
         if setting.get("name") == "search_path":
             return schemas(setting)
     return None
-
-
-def schemas(setting: Any) -> tuple[str, ...]:
-    """The schemas that a SET search_path names."""
-    values = [one.get("A_Const", {}).get("sval", {}).get("sval", "") for one in setting.get("args", ())]
-    return tuple(name.strip().strip('"') for value in values for name in value.split(",") if name.strip())
 
 
 def _atomic(statement: Any, text: bytes) -> Iterator[Inner]:

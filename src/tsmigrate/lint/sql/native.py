@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import platform
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ import orjson
 from tsmigrate.errors import UsageError
 
 Node = dict[str, Any]
-_FILES = {"Linux": "libpg_query.so", "Darwin": "libpg_query.dylib", "Windows": "pg_query.dll"}
+_FILES = {"linux": "libpg_query.so", "darwin": "libpg_query.dylib", "win32": "pg_query.dll"}
 # PL/pgSQL trees leave out every field that holds nothing, and then write one brace too many.
 _EMPTY_DATUM = b"{}}"
 
@@ -83,7 +83,7 @@ def _library() -> ctypes.CDLL:
     if package is None or not package.submodule_search_locations:
         raise UsageError("the SQL parser is not installed", mend="pip install postgast")
     folder = Path(package.submodule_search_locations[0])
-    library = ctypes.CDLL(str(folder / _FILES.get(platform.system(), "libpg_query.so")))
+    library = ctypes.CDLL(str(folder / _FILES.get(sys.platform, "libpg_query.so")))
     calls = {
         "parse": (_ParseResult, "free_parse_result"),
         "parse_plpgsql": (_PlpgsqlResult, "free_plpgsql_parse_result"),

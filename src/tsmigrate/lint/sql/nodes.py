@@ -53,3 +53,9 @@ def location(node: Node | None, default: int = 0) -> int:
         return default
     places = [body["location"] for _, body in walk(node) if body.get("location", -1) >= 0]
     return min(places, default=default)
+
+
+def schemas(setting: Any) -> tuple[str, ...]:
+    """The schemas that a SET search_path names."""
+    values = [one.get("A_Const", {}).get("sval", {}).get("sval", "") for one in setting.get("args", ())]
+    return tuple(name.strip().strip('"') for value in values for name in value.split(",") if name.strip())

@@ -9,23 +9,30 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cache
 
-_TOKEN = re.compile(
-    rb"""
-    (?P<skip> --[^\n]* | /\*(?:[^*]|\*(?!/))*\*/
-        | (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'
-        | (?<!:)'(?:[^']|'')*'
-        | "(?:[^"]|"")*"
-        | \$(?P<tag>[A-Za-z_]\w*)?\$.*?\$(?P=tag)?\$ )
-    | (?P<percent> %% )
-    | (?P<hole> %\(\w+\)[sdif] | %[sdifbLI](?!\w)
-        | \$\{[^{}]*\} | \{\{[^{}]*\}\} | \{[^{}\s]*\}
-        | :'\w+' | :"\w+" | (?<![:\w\]]):[A-Za-z_]\w*
-        | (?<![@<>=!~*/+|&^\#%-])@[A-Za-z_]\w* | (?<=[=<>(,\s])@[A-Za-z_]\w*
-        | \? )
+
+@cache
+def _tokens() -> re.Pattern[bytes]:
+    """Compiled when the first placeholder is met."""
+    return re.compile(
+        rb"""
+        (?P<skip> --[^\n]* | /\*(?:[^*]|\*(?!/))*\*/
+            | (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'
+            | (?<!:)'(?:[^']|'')*'
+            | "(?:[^"]|"")*"
+            | \$(?P<tag>[A-Za-z_]\w*)?\$.*?\$(?P=tag)?\$ )
+        | (?P<percent> %% )
+        | (?P<hole> %\(\w+\)[sdif] | %[sdifbLI](?!\w)
+            | \$\{[^{}]*\} | \{\{[^{}]*\}\} | \{[^{}\s]*\}
+            | :'\w+' | :"\w+" | (?<![:\w\]]):[A-Za-z_]\w*
+            | (?<![@<>=!~*/+|&^\#%-])@[A-Za-z_]\w* | (?<=[=<>(,\s])@[A-Za-z_]\w*
+            | \? )
     """,
-    re.VERBOSE | re.DOTALL,
-)
+        re.VERBOSE | re.DOTALL,
+    )
+
+
 _WORD_BEFORE = re.compile(rb"(?:([A-Za-z_]+)|([^\sA-Za-z_]))\s*$")
 _NAMED_AFTER = frozenset(
     b"from join into update table only view index trigger function truncate analyze vacuum schema references".split()
@@ -99,7 +106,7 @@ def normalised(text: bytes, *, clause_holes: bool = False) -> tuple[bytes, Offse
         return text, Offsets()
     made = _Rewriting()
     done = 0
-    for token in _TOKEN.finditer(text):
+    for token in _tokens().finditer(text):
         if token["skip"] is not None:
             continue
         old = token[0]

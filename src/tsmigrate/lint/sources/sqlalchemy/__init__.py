@@ -22,7 +22,7 @@ def statements(program: Program, models: Mapping[str, Model]) -> Iterator[tuple[
     writer = Writer(reader, program.place)
     for found in chains(program):
         try:
-            query = reader.read(found.chain, found.names)
+            query = reader.any_query(found.chain, found.names)
             if query is not None:
                 yield writer.statement(query), found.function
         except (AnythingError, RecursionError):

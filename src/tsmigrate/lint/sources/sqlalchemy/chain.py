@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -25,6 +25,9 @@ _RUNS = frozenset(
     }
     | {"read_sql", "read_sql_query", "print", "str", "list", "len"}
 )
+
+
+ASKS = frozenset({"any", "has"})  # whether a relationship leads to a row
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Names:
 
     scope: ast.AST
     outer: Names | None = None
+    extended: Set[str] = frozenset()  # of a module: built further in other files
     _blocks: dict[str, list[tuple[ast.stmt, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,7 +147,7 @@ class Names:
 
     def is_final(self, node: ast.stmt, name: str) -> bool:
         """Whether nothing in sight uses what `node` binds to `name`: then it is judged where it stands."""
-        return self._blocks[name][-1][0] is node and name not in self._loaded
+        return self._blocks[name][-1][0] is node and name not in self._loaded and name not in self.extended
 
     @cached_property
     def _loaded(self) -> frozenset[str]:
@@ -168,3 +172,22 @@ def runs(link: Link) -> bool:
 def arguments(call: ast.Call) -> Iterator[ast.expr]:
     yield from call.args
     yield from (word.value for word in call.keywords)
+
+
+def owners(node: ast.expr) -> Iterator[ast.expr]:
+    """Whose columns an expression reads: `A` in `A.x`, `a.c.x` and `models.A.x`; not those in subqueries."""
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, ast.Call) and is_query(one):
+            continue
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and one.func.attr in ASKS:
+            one = one.func  # what is asked there is asked of another table
+        if isinstance(one, ast.Attribute) and isinstance(one.value, (ast.Name, ast.Attribute)):
+            yield one.value
+        waiting += ast.iter_child_nodes(one)
+
+
+def is_query(node: ast.Call) -> bool:
+    """Whether a call makes a query of its own."""
+    return chain(node).has("select", "query", "exists")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from tsmigrate.lint.sources.program import Program
 from tsmigrate.lint.sources.sqlalchemy.chain import Chain, Names, arguments, chain, runs
+from tsmigrate.lint.sources.sqlalchemy.sets import makes_set
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _ASSIGNS = (ast.Assign, ast.AnnAssign)
@@ -27,7 +28,6 @@ PARTS = frozenset(
         "not_in",
     }
 )
-_SETS = frozenset({"union", "union_all", "intersect", "intersect_all", "except_", "except_all"})
 # With one of these at its end a chain is run where it stands.
 _ENDS = frozenset({"all", "one", "one_or_none", "scalar", "scalars", "count", "first", "get", "get_one"})
 _WRITES = frozenset({"update", "delete"})  # … of a Query
@@ -44,7 +44,7 @@ class Found:
 
 
 def chains(program: Program) -> Iterator[Found]:
-    waiting: list[tuple[ast.AST, str, Names]] = [(program.tree, "", Names(program.tree))]
+    waiting: list[tuple[ast.AST, str, Names]] = [(program.tree, "", Names(program.tree, extended=program.extended))]
     while waiting:
         node, function, names = waiting.pop()
         below: list[tuple[ast.AST, str, Names]] = []
@@ -80,13 +80,12 @@ def _within(node: ast.expr, statement: ast.AST, function: str, names: Names) -> 
             continue
         full = _whole(made, names, one.lineno)
         last = made.links[-1]
-        if full.has("select", "update", "delete", "query", "get", "get_one") or full.links[0].name == "query":
+        is_set = makes_set(full)
+        if is_set or full.has("select", "update", "delete", "query", "get", "get_one") or full.links[0].name == "query":
             ended = last.name in _ENDS or (last.name in _WRITES and full.has("query"))
-            if (closed or ended) and not full.has(*PARTS, *_SETS):
+            if (closed or ended) and not full.has(*PARTS):
                 yield Found(full, function, names, one.lineno)
             continue
-        if last.name in _SETS:
-            continue  # what it puts together may be filtered outside
         if isinstance(made.root, ast.expr) and not isinstance(made.root, ast.Name):
             waiting.append((made.root, True))
         for link in made.links:

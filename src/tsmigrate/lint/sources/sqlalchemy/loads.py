@@ -31,12 +31,22 @@ def statements(program: Program, models: Mapping[str, Model]) -> Iterator[tuple[
 def _load(owner: Model, attribute: str, models: Mapping[str, Model], place: int) -> Text | None:
     relationship = owner.relationships.get(attribute)
     target = models.get(relationship.target) if relationship is not None and relationship.loads else None
-    pairs = owner.joined(relationship, target) if relationship is not None and target is not None else None
-    if target is None or not pairs:
+    if relationship is None or target is None:
+        return None
+    tables, conditions = [target], []
+    if relationship.secondary:
+        through = owner.through(relationship, target, models)
+        between = through.between.name if through is not None else ""
+        for one, other in through.theirs if through is not None else ():
+            conditions.append(f'"{target.name}"."{one}" = "{between}"."{other}"')
+        conditions += [f'"{between}"."{other}" = $1' for _, other in (through.mine if through is not None else ())]
+        tables += [through.between] if through is not None else []
+    else:
+        conditions += [f'"{target.name}"."{column}" = $1' for _, column in owner.joined(relationship, target) or ()]
+    if not conditions:
         return None
     made = Text()
     made.put(b"SELECT * FROM ", place)
-    made.put('"{}"."{}"'.format(*target.table).encode(), place)
-    made.put(f' AS "{target.name}" WHERE '.encode(), place)
-    made.put(" AND ".join(f'"{target.name}"."{column}" = $1' for _, column in pairs).encode(), place)
+    made.put(", ".join('"{}"."{}" AS "{}"'.format(*one.table, one.name) for one in tables).encode(), place)
+    made.put(f" WHERE {' AND '.join(conditions)}".encode(), place)
     return made

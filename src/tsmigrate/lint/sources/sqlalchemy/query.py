@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tsmigrate.lint.learn.models import Model
 from tsmigrate.lint.learn.relationships import Relationship
-from tsmigrate.lint.sources.sqlalchemy.chain import Chain, Link, Names, chain
+from tsmigrate.lint.sources.sqlalchemy.chain import Chain, Link, Names, chain, owners
 
-_MODULES = frozenset({"sa", "sqlalchemy", "sql", "sqla", "orm", "db", "expression", "sqlmodel"})
+MODULES = frozenset({"sa", "sqlalchemy", "sql", "sqla", "orm", "db", "expression", "sqlmodel"})
 _STATEMENTS = frozenset({"select", "update", "delete", "exists"})
 _DERIVES = frozenset({"subquery", "cte", "alias", "lateral"})
 _FILTERS = frozenset({"where", "filter", "having"})
@@ -43,6 +43,8 @@ class Entity:
     derived: Query | None = None
 
     def column(self, attribute: str) -> str:
+        if self.derived is not None:
+            return self.derived.column(attribute)
         return self.model.columns.get(attribute, attribute) if self.model else attribute
 
 
@@ -83,6 +85,13 @@ class Query:
     limited: bool = False
     unknown: bool = False  # a part that cannot be read may be a condition
     first: tuple[Entity, ast.expr] | None = None
+    word: str = ""  # UNION and its kin: of `parts`
+    parts: list[Query] = field(default_factory=list)
+
+    def column(self, attribute: str) -> str:
+        """The column of its rows that an attribute of a model becomes: the first part names those of a union."""
+        named = (one.column(attribute) for one in (self.parts[0] if self.parts else self).tables.values())
+        return next((one for one in named if one != attribute), attribute)
 
     def entity(self, name: str) -> Entity | None:
         found = self.tables.get(name)
@@ -124,6 +133,12 @@ class Reader:
                 self._implied(query, condition)
         return query if query.first is not None else None
 
+    def any_query(self, made: Chain, names: Names, outer: Query | None = None) -> Query | None:
+        """What a chain asks for that may put several statements together."""
+        from tsmigrate.lint.sources.sqlalchemy import sets  # noqa: PLC0415 - sets are made of what is read here
+
+        return sets.read(made, names, self, outer) if sets.makes_set(made) else self.read(made, names, outer)
+
     @staticmethod
     def _on_session(made: Chain, number: int) -> bool:
         """session.get(Model, key), not the get of a cache or a registry."""
@@ -138,8 +153,8 @@ class Reader:
         if made.links[number].name not in _STATEMENTS:
             return False
         if number == 0:
-            return made.root is None or getattr(made.root, "id", "") in _MODULES
-        return number == 1 and made.links[0].name in _MODULES
+            return made.root is None or getattr(made.root, "id", "") in MODULES
+        return number == 1 and made.links[0].name in MODULES
 
     def _get(self, query: Query, link: Link) -> bool:
         entity = self._named(link.args[0], query) if len(link.args) > 1 else None
@@ -212,7 +227,7 @@ class Reader:
         inner = made.without_last()
         if isinstance(inner.root, ast.Name) and (before := query.names.grown(inner.root.id, node.lineno)):
             inner = Chain(before.root, before.links + inner.links)
-        derived = self.read(inner, query.names)
+        derived = self.any_query(inner, query.names)
         if derived is None:
             raise AnythingError
         return Entity(node.id, derived=derived)
@@ -280,20 +295,3 @@ class Reader:
             if model is not None and node.attr in model.relationships:
                 return model, node.attr
         return None, ""
-
-
-def owners(node: ast.expr) -> Iterator[ast.expr]:
-    """Whose columns an expression reads: `A` in `A.x`, `a.c.x` and `models.A.x`; not those in subqueries."""
-    waiting: list[ast.AST] = [node]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, ast.Call) and is_query(one):
-            continue
-        if isinstance(one, ast.Attribute) and isinstance(one.value, (ast.Name, ast.Attribute)):
-            yield one.value
-        waiting += ast.iter_child_nodes(one)
-
-
-def is_query(node: ast.Call) -> bool:
-    """Whether a call makes a query of its own."""
-    return chain(node).has("select", "query", "exists")

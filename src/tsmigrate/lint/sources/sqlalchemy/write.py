@@ -10,8 +10,10 @@ from collections.abc import Callable
 
 from tsmigrate.lint.learn.relationships import called
 from tsmigrate.lint.sources.literals import Text
-from tsmigrate.lint.sources.sqlalchemy.chain import chain
-from tsmigrate.lint.sources.sqlalchemy.query import ByKey, Entity, Joined, Query, Reader, is_query
+from tsmigrate.lint.sources.sqlalchemy import related
+from tsmigrate.lint.sources.sqlalchemy.chain import chain, is_query
+from tsmigrate.lint.sources.sqlalchemy.query import ByKey, Entity, Joined, Query, Reader
+from tsmigrate.lint.sources.sqlalchemy.sets import makes_set
 
 _COMPARISONS = {ast.Eq: "=", ast.NotEq: "<>", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _HARMLESS = frozenset({"desc", "asc", "label", "nulls_first", "nullsfirst"})
@@ -28,6 +30,9 @@ class Writer:
 
     def statement(self, query: Query) -> Text:
         made = Text()
+        if query.parts:
+            self._set(query, made)
+            return made
         entity, node = query.first or (Entity(""), ast.Constant(""))
         start = self.place(node)
         joined = {one.entity.name for one in query.joins}
@@ -62,6 +67,32 @@ class Writer:
             made.put(b" LIMIT 1", start)
         return made
 
+    def _set(self, query: Query, made: Text) -> None:
+        """Statements put together, and the order of the whole by the names of its columns."""
+        place = self.place(query.first[1]) if query.first else 0
+        for number, part in enumerate(query.parts):
+            made.put(f" {query.word} (".encode() if number else b"(", place)
+            made.join(self.statement(part))
+            made.put(b")", place)
+        for number, node in enumerate(query.order):
+            made.put(b", " if number else b" ORDER BY ", place)
+            made.put(self._ordered(node, query.parts[0]), place)
+        if query.limited:
+            made.put(b" LIMIT 1", place)
+
+    def _ordered(self, node: ast.expr, part: Query) -> bytes:
+        """ORDER BY of a whole union: a column's bare name; what is no column is of no use to stop early."""
+        down = b""
+        if isinstance(node, ast.Call) and called(node) in ("desc", "asc"):
+            down = b" DESC" if called(node) == "desc" else b""
+            node = node.args[0] if node.args else getattr(node.func, "value", node)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+            return f'"{node.value}"'.encode() + down
+        column = self._named_column(node, part)
+        if column is None and isinstance(node, ast.Attribute):  # union.selected_columns.at
+            column = ("", node.attr)
+        return f'"{column[1]}"'.encode() + down if column else b"NULL"
+
     def _from(self, entity: Entity, made: Text, place: int) -> None:
         if entity.derived is not None:
             made.put(b"(", place)
@@ -74,40 +105,22 @@ class Writer:
     def _join(self, one: Joined, query: Query, made: Text) -> None:
         place = self.place(one.node)
         made.put(f" {one.kind} ".encode(), place)
+        way = related.joins(one, query, self.reader.models) if one.on is None else None
+        if way is not None and len(way) > 1:  # the table between is joined to the target first
+            made.put(b"(", place)
+            self._from(way[0].entity, made, place)
+            made.put(b" JOIN ", place)
+            self._from(way[1].entity, made, place)
+            made.put(f" ON {way[1].on}) ON {way[0].on}".encode(), place)
+            return
         self._from(one.entity, made, place)
         made.put(b" ON ", place)
         if one.on is not None:
             self._condition(one.on, query, made)
         else:
-            made.put(self._implied(one, query), place)
+            made.put(related.implied(one, query), place)
 
-    def _implied(self, one: Joined, query: Query) -> bytes:
-        """The condition of a join without one: by the relationship, or the foreign key between two tables."""
-        model = one.entity.model
-        if model is None:
-            return b"$1"
-        for other in query.tables.values():
-            if other.model is None or other.name == one.entity.name:
-                continue
-            if one.relationship is not None and other.model is not one.owner:
-                continue
-            if one.relationship is not None:
-                pairs = other.model.joined(one.relationship, model)
-            else:
-                reference, back = other.model.reference_to(model), model.reference_to(other.model)
-                pairs = (
-                    list(zip(reference[0], reference[2], strict=True))
-                    if reference
-                    else list(zip(back[2], back[0], strict=True))
-                    if back
-                    else None
-                )
-            if pairs:
-                return " AND ".join(f'"{other.name}"."{a}" = "{one.entity.name}"."{b}"' for a, b in pairs).encode()
-        return b"$1"
-
-    def _where(self, query: Query, made: Text, start: int) -> None:
-        word = b" WHERE "
+    def _where(self, query: Query, made: Text, start: int, word: bytes = b" WHERE ") -> None:
         for condition in query.conditions:
             made.put(word, start)
             if isinstance(condition, ByKey):
@@ -133,12 +146,12 @@ class Writer:
             made = query.names.grown(node.id, node.lineno)
         else:
             made = chain(node) if isinstance(node, ast.Call) and is_query(node) else None
-        if made is None or not made.has("select", "query", "exists"):
+        if made is None or not (makes_set(made) or made.has("select", "query", "exists")):
             return None
         first = made.links[0]
         if first.name == "exists" and first.args and isinstance(first.args[0], ast.Call):
             made = chain(first.args[0])
-        inner = self.reader.read(made, query.names, query)
+        inner = self.reader.any_query(made, query.names, query)
         return self.statement(inner) if inner is not None else None
 
     def _bound(self, node: ast.expr, query: Query) -> ast.expr | None:
@@ -168,6 +181,8 @@ class Writer:
             made.put(b"NOT (", place)
             self._condition(node.args[0], query, made)
             made.put(b")", place)
+        elif (about := related.asked(node, query, self.reader)) is not None:
+            self._asked(*about, made, place)
         elif (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -184,6 +199,16 @@ class Writer:
             self.depth -= 1
         else:
             made.put(b"$1", place)  # anything
+
+    def _asked(self, inner: Query, way: tuple[related.Step, ...], made: Text, place: int) -> None:
+        """EXISTS, as .any() and .has() ask."""
+        made.put(b"EXISTS (SELECT 1 FROM ", place)
+        for number, step in enumerate(way):
+            made.put(b", " if number else b"", place)
+            self._from(step.entity, made, place)
+        made.put(" WHERE {}".format(" AND ".join(step.on for step in way)).encode(), place)
+        self._where(inner, made, place, b" AND ")
+        made.put(b")", place)
 
     def _together(self, nodes: list[ast.expr], word: bytes, query: Query, made: Text) -> None:
         for number, node in enumerate(nodes):
