@@ -139,10 +139,7 @@ def _keep_looking(target: DatabaseUrl, config: Path | None, output: StatusFormat
 
 def _later(target: DatabaseUrl, config: Path | None, seconds: float) -> Iterator[Report | str]:
     """Looks, or why there is none."""
-    from sqlalchemy.exc import DBAPIError
-
     from tsmigrate.errors import BlockedError
-    from tsmigrate.url import without_passwords
 
     while True:
         time.sleep(seconds)
@@ -150,8 +147,6 @@ def _later(target: DatabaseUrl, config: Path | None, seconds: float) -> Iterator
             yield _look(target, config)
         except BlockedError as error:
             yield f"{error.message}; trying again in {seconds:g} s"
-        except DBAPIError as error:
-            yield f"{without_passwords(str(error.orig).strip())}; trying again in {seconds:g} s"
 
 
 def _redraw(report: Report, target: DatabaseUrl, config: Path | None, seconds: float) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import capability
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.errors import TsmigrateError
+from tsmigrate.errors import BlockedError, TsmigrateError
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.policies import state
 from tsmigrate.policies.state import Kind
@@ -43,10 +43,14 @@ _T = TypeVar("_T")
 def gather(connection: Connection, ini: Path | None) -> Facts:
     """The transaction is made read-only."""
     server = capability.ask(connection)
-    connection.execute(raw("SET TRANSACTION READ ONLY"))
     settings = (f"set_config({literal(name)}, {literal(value)}, true)" for name, value in _SETTINGS.items())
-    connection.execute(raw(f"SELECT {', '.join(settings)}"))
-    return _Reader(connection, server).facts(ini)
+    try:
+        connection.execute(raw("SET TRANSACTION READ ONLY"))
+        connection.execute(raw(f"SELECT {', '.join(settings)}"))
+        return _Reader(connection, server).facts(ini)
+    except DBAPIError as error:
+        says = without_passwords(next(iter(str(error.orig).strip().splitlines()), "no reason given"))
+        raise BlockedError(f"{server.database} answers no more: {says}", mend="see the server's log") from error
 
 
 class _Reader:

@@ -75,6 +75,19 @@ def _kind(aggregate: Aggregate) -> str:
 def _hypertable(report: Report, hypertable: Hypertable) -> Iterator[Line]:
     yield "column", "; ".join(_dimension(each) for each in hypertable.dimensions)
     yield "chunks", _chunks(hypertable)
+    if hypertable.chunks:
+        yield from _contents(hypertable)
+    policies = report.facts.policies_of(hypertable.relation)
+    told_by_policy = any(policy.kind == Kind.COLUMNSTORE_POLICY for policy in policies)
+    for policy in policies:
+        if policy.kind == Kind.COLUMNSTORE and told_by_policy:
+            continue
+        yield _policy(report, policy)
+        if (told := _next(report, hypertable, policy)) is not None:
+            yield "", told
+
+
+def _contents(hypertable: Hypertable) -> Iterator[Line]:
     size, locked = hypertable.size, sum(chunk.size is None for chunk in hypertable.chunks)
     parts = f"table {bytes_(size.table)}, indexes {bytes_(size.indexes)}, TOAST {bytes_(size.toast)}"
     unknown = f"; without {_counted(locked, 'chunk')} that somebody has locked" if locked else ""
@@ -82,11 +95,7 @@ def _hypertable(report: Report, hypertable: Hypertable) -> Iterator[Line]:
     yield "rows", _rows(hypertable)
     if hypertable.bounds:
         begin, end = (position(each, by_number=hypertable.by_number) for each in hypertable.bounds)
-        yield "time" if not hypertable.by_number else "values", f"{begin} to {end}, by its chunks"
-    for policy in report.facts.policies_of(hypertable.relation):
-        yield _policy(report, policy)
-        if (told := _next(report, hypertable, policy)) is not None:
-            yield "", told
+        yield "values" if hypertable.by_number else "time", f"{begin} to {end}, by its chunks"
 
 
 def _dimension(dimension: Dimension) -> str:
@@ -97,6 +106,8 @@ def _dimension(dimension: Dimension) -> str:
 
 
 def _chunks(hypertable: Hypertable) -> str:
+    if not hypertable.chunks:
+        return "none yet"
     told = f"{len(hypertable.chunks):,}"
     if not hypertable.compressed:
         return f"{told}, none compressed" if hypertable.has_columnstore else told
