@@ -154,18 +154,24 @@ def _edition(situation: Situation) -> Iterator[Finding]:
     if timescale.edition is None:
         yield Finding("edition", Severity.NOTE, f"{what}; whether this server does shows once the extension is there")
         return
-    skipped = str(situation.project.config.get_alembic_option("tsmigrate.on_unsupported") or "").lower() == "skip"
+    unsupported = str(situation.project.config.get_alembic_option("tsmigrate.on_unsupported") or "").lower()
+    instead = _INSTEAD.get(unsupported)
     yield Finding(
         "edition",
-        Severity.NOTE if skipped else Severity.BLOCKER,
+        Severity.NOTE if instead else Severity.BLOCKER,
         f"{what}, and this server is the Apache edition",
-        why="their revisions are skipped here, with a warning: tsmigrate.on_unsupported = skip"
-        if skipped
-        else "an upgrade would be refused there",
+        why=f"{instead}: tsmigrate.on_unsupported = {unsupported}" if instead else "an upgrade would be refused there",
         mend=""
-        if skipped
-        else "set tsmigrate.on_unsupported = skip to go on without them, or take them out of the plan",
+        if instead
+        else "set tsmigrate.on_unsupported = emulate to have tsmigrate do what it can in their place, or skip to go on "
+        "without them, or take them out of the plan",
     )
+
+
+_INSTEAD = {
+    "skip": "their revisions are skipped here, with a warning",
+    "emulate": "tsmigrate does here what it can in their place, and the columnstore waits",
+}
 
 
 def _keys(situation: Situation, planned: TablePlan) -> Iterator[Finding]:
