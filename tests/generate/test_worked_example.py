@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import models
+import pytest
 import sample_rows
 
 from alembic_project import Project
@@ -55,7 +56,10 @@ def begun(plain_site: Site, folder: Path) -> Site:
     return site
 
 
-def test_generate_arrives_at_what_was_written_by_hand(plain_site: Site, tmp_path: Path, edition: Edition) -> None:
+@pytest.mark.parametrize("rehearse", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_generate_arrives_at_what_was_written_by_hand(
+    plain_site: Site, tmp_path: Path, edition: Edition, rehearse: bool
+) -> None:
     site = begun(plain_site, tmp_path / "example")
     text = site.plan("--memory", "64GB")
     (site.folder / "plan.toml").write_text(text.replace(RETENTION, RETENTION[1:]))
@@ -72,7 +76,7 @@ def test_generate_arrives_at_what_was_written_by_hand(plain_site: Site, tmp_path
         "inbound_messages_sending_location_id_idx",
     }
 
-    told = site.generate("--plan", "plan.toml")
+    told = site.generate("--plan", "plan.toml", rehearse=rehearse)
     numbers = [Path(each["file"]).name.partition("_")[0] for each in told["summary"]["revisions"]]
     assert numbers == [f"{number:04d}" for number in range(2, len(numbers) + 2)]
     assert not list((site.folder / "migrations").glob(".tsmigrate-*"))
