@@ -308,18 +308,15 @@ class DisableColumnstore(TableOperation):
         ]
 
     def _emulated(self, run: Run) -> str:
-        return assemble(
+        look = assemble(
             """
             {{find}}
             {{reasons}}
-            {{remember}}
-            {{forget}}
             """,
-            find=emulate.begin(find_hypertable_or_aggregate(self.subject)),
-            reasons=emulate.emulated(refuse_all(f"{DISABLE} of {self.subject}", _REASONS_AGAINST_DISABLING[:2])),
-            remember=emulate.remembered(self.undo_key(run, DISABLE)),
-            forget=emulate.removed(Kind.COLUMNSTORE),
+            find=find_hypertable_or_aggregate(self.subject),
+            reasons=refuse_all(f"{DISABLE} of {self.subject}", _REASONS_AGAINST_DISABLING[:2]),
         )
+        return emulate.taken_away(Kind.COLUMNSTORE, self.undo_key(run, DISABLE), look)
 
     def reverse(self) -> SetColumnstore:
         if self.was is None:

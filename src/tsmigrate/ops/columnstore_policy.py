@@ -229,16 +229,7 @@ class RemoveColumnstorePolicy(TableOperation):
         ]
 
     def _emulated(self, key: Key | None = None) -> str:
-        return assemble(
-            """
-            {{find}}
-            {{remember}}
-            {{forget}}
-            """,
-            find=emulate.begin(find_hypertable_or_aggregate(self.subject)),
-            remember=emulate.remembered(key),
-            forget=emulate.removed(Kind.COLUMNSTORE_POLICY),
-        )
+        return emulate.taken_away(Kind.COLUMNSTORE_POLICY, key, find_hypertable_or_aggregate(self.subject))
 
     def reverse(self) -> AddColumnstorePolicy:
         if self.added is None:

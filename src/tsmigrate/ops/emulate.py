@@ -112,3 +112,17 @@ def removed(kind: Kind) -> str:
 def remembered(key: Key | None) -> str:
     """That an operation which takes something away was emulated, for its downgrade; None: it is itself one."""
     return undo.remember(key, "'{\"emulated\": true}'") if key else ""
+
+
+def taken_away(kind: Kind, key: Key | None, look: str) -> str:
+    """What stands in `tsmigrate.policy` for the table that `look` finds goes; for `key` see `remembered`."""
+    return assemble(
+        """
+        {{look}}
+        {{remember}}
+        {{forget}}
+        """,
+        look=begin(look),
+        remember=remembered(key),
+        forget=removed(kind),
+    )

@@ -233,16 +233,7 @@ class RemoveRefreshPolicy(TableOperation):
         ]
 
     def _emulated(self, key: Key | None = None) -> str:
-        return assemble(
-            """
-            {{find}}
-            {{remember}}
-            {{forget}}
-            """,
-            find=emulate.begin(find_aggregate(self.subject)),
-            remember=emulate.remembered(key),
-            forget=emulate.removed(Kind.REFRESH),
-        )
+        return emulate.taken_away(Kind.REFRESH, key, find_aggregate(self.subject))
 
     def reverse(self) -> AddRefreshPolicy:
         if self.added is None:

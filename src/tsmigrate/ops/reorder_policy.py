@@ -199,16 +199,7 @@ class RemoveReorderPolicy(TableOperation):
         ]
 
     def _emulated(self, key: Key | None = None) -> str:
-        return assemble(
-            """
-            {{find}}
-            {{remember}}
-            {{forget}}
-            """,
-            find=emulate.begin(find_hypertable(self.subject)),
-            remember=emulate.remembered(key),
-            forget=emulate.removed(Kind.REORDER_POLICY),
-        )
+        return emulate.taken_away(Kind.REORDER_POLICY, key, find_hypertable(self.subject))
 
     def reverse(self) -> AddReorderPolicy:
         if self.added is None:
