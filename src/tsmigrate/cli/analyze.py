@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.cli.options import Ini, Url, database
+from tsmigrate.cli.options import Ini, Url, database, memory_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tsmigrate.advise.evidence import Evidence, Table
     from tsmigrate.advise.report.report import Report
 
 
@@ -23,37 +20,47 @@ class AdviceFormat(StrEnum):
     HTML = "html"
 
 
+Schemas = Annotated[list[str] | None, typer.Option("--schema", help="Only tables of this schema; may be given again.")]
+Tables = Annotated[
+    list[str] | None,
+    typer.Option("--table", help="Only this table, as the catalogs have its name; may be given again."),
+]
+Fast = Annotated[bool, typer.Option("--fast", help="Read catalogs and statistics only, no rows.")]
+Probe = Annotated[
+    bool, typer.Option("--probe", help="Compress a sample of rows in a sandbox: what would the columnstore save?")
+]
+Source = Annotated[
+    Path | None, typer.Option("--source", metavar="DIR", help="Say what must change in this program's queries.")
+]
+Memory = Annotated[
+    str | None,
+    typer.Option("--memory", help="The server's memory, such as 64GB (default: its effective_cache_size)."),
+]
+Output = Annotated[AdviceFormat, typer.Option("--format", help="How to report.")]
+File = Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.")]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="Write a plan of what to convert, to edit and to generate from."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Write the plan over a file that is there.")]
+
+
 def register(app: typer.Typer) -> None:
     app.command()(analyze)
 
 
 def analyze(
     *,
-    schema: Annotated[
-        list[str] | None, typer.Option("--schema", help="Only tables of this schema; may be given again.")
-    ] = None,
-    table: Annotated[
-        list[str] | None,
-        typer.Option("--table", help="Only this table, as the catalogs have its name; may be given again."),
-    ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Read catalogs and statistics only, no rows.")] = False,
-    probe: Annotated[
-        bool, typer.Option("--probe", help="Compress a sample of rows in a sandbox: what would the columnstore save?")
-    ] = False,
-    source: Annotated[
-        Path | None, typer.Option("--source", metavar="DIR", help="Say what must change in this program's queries.")
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option("--memory", help="The server's memory, such as 64GB (default: its effective_cache_size)."),
-    ] = None,
-    output: Annotated[AdviceFormat, typer.Option("--format", help="How to report.")] = AdviceFormat.TEXT,
-    file: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file.")] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option("--plan", metavar="FILE", help="Write a plan of what to convert, to edit and to generate from."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write the plan over a file that is there.")] = False,
+    schema: Schemas = None,
+    table: Tables = None,
+    fast: Fast = False,
+    probe: Probe = False,
+    source: Source = None,
+    memory: Memory = None,
+    output: Output = AdviceFormat.TEXT,
+    file: File = None,
+    plan: PlanFile = None,
+    force: Force = False,
     url: Url = None,
     config: Ini = None,
 ) -> None:
@@ -63,77 +70,22 @@ def analyze(
     an index or in a scan of 2 s at most. Exit code 0: nothing stands in the way; 1: the pre-flight found something,
     statistics are missing, or queries must change.
     """
-    from tsmigrate import connect
-    from tsmigrate.advise import advice
-    from tsmigrate.advise.gather import gather
-    from tsmigrate.advise.impact import impact
-    from tsmigrate.advise.obstacles import SECONDS, obstacles
-    from tsmigrate.advise.report.report import Report
-    from tsmigrate.advise.saving import savings
+    from tsmigrate.advise.analyze import Wanted
+    from tsmigrate.advise.analyze import analyze as run
     from tsmigrate.cli.terminal import progress
-    from tsmigrate.errors import UsageError
     from tsmigrate.finding import Severity
     from tsmigrate.verify.scratch import stopped_by_signals
 
-    if probe and fast:
-        raise UsageError("--probe reads rows, and --fast reads none", mend="give one of the two")
-    if source and not source.exists():
-        raise UsageError(f"{source} does not exist", mend="name the folder that holds the program's source")
+    wanted = Wanted(schema or (), table or (), fast, probe, source, memory_bytes(memory))
     _refuse_overwriting(plan, force=force)
     target = database(url, config)
-    given_memory = memory_bytes(memory)
     with stopped_by_signals(), progress() as shown:
-        with connect.connection(target) as connection:
-            evidence = gather(connection, lambda step: shown(step, None))
-            wanted = {each.oid for each in _wanted(evidence, schema or (), table or ())}
-            advices = [each for each in advice.advise(evidence, given_memory) if each.table.oid in wanted]
-            found = obstacles(
-                connection, advices, lambda step: shown(step, None), fast=fast, limit=None if table else SECONDS
-            )
-        saved = savings(target, advices, shown) if probe else None
-        changes = impact(source, advices, target, shown) if source else None
-    report = Report(str(target), evidence, advices, found, saved, changes)
+        report = run(target, wanted, shown)
     _write(_shown(report, output), file)
     if plan is not None:
         _write_plan(plan, report, force=force)
     serious = {Severity.BLOCKER, Severity.WARNING}
     raise typer.Exit(1 if any(finding.severity in serious for finding in report.findings) else 0)
-
-
-def _wanted(evidence: Evidence, schemas: Sequence[str], names: Sequence[str]) -> list[Table]:
-    from tsmigrate.errors import UsageError
-
-    tables = list(evidence.tables.values())
-    for schema in schemas:
-        if not any(table.relation.schema == schema for table in tables):
-            raise UsageError(
-                f"there is no table in a schema {schema!r}", mend="names are case-sensitive, without quotes"
-            )
-    tables = [table for table in tables if not schemas or table.relation.schema in schemas]
-    if not names:
-        return tables
-    found: list[Table] = []
-    for name in names:
-        named = [
-            table for table in tables if name in (table.relation.name, f"{table.relation.schema}.{table.relation.name}")
-        ]
-        if not named:
-            raise UsageError(f"there is no table {name!r}", mend="names are case-sensitive, without quotes")
-        found += named
-    return found
-
-
-def memory_bytes(memory: str | None) -> int | None:
-    import re
-
-    from tsmigrate.errors import UsageError
-
-    if memory is None:
-        return None
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(MB|GB|TB)\s*", memory, re.IGNORECASE)
-    if found is None or not float(found[1]):
-        raise UsageError(f"{memory!r} is no size of memory", mend="write it as 64GB or 512MB")
-    return int(float(found[1]) * 1024 ** {"MB": 2, "GB": 3, "TB": 4}[found[2].upper()])
 
 
 def _shown(report: Report, output: AdviceFormat) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, counted_word, database
+from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, counted_word, database, memory_bytes
 
 if TYPE_CHECKING:
     from tsmigrate.advise.generate.prepare import Planned
@@ -20,45 +20,47 @@ class Conversion(StrEnum):
     ATTACH = "attach"
 
 
+Table = Annotated[
+    str | None,
+    typer.Argument(help="One table, as it is called in the catalogs: unquoted.", metavar="TABLE", show_default=False),
+]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="Instead: the tables of a plan, as analyze --plan writes it."),
+]
+Time = Annotated[str | None, typer.Option("--time", metavar="COLUMN", help="With TABLE: its partition column.")]
+Interval = Annotated[
+    str | None, typer.Option("--interval", help="With TABLE: that of the chunks (default: as analyze advises).")
+]
+Schema = Annotated[str | None, typer.Option("--schema", help="With TABLE: its schema.")]
+How = Annotated[
+    Conversion | None, typer.Option("--method", help="With TABLE: how it is converted (default: as advised).")
+]
+Columnstore = Annotated[bool, typer.Option("--columnstore/--no-columnstore", help="With TABLE: compress old chunks.")]
+Memory = Annotated[str | None, typer.Option("--memory", help="With TABLE: the server's memory, as for analyze.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the revisions, write nothing.")]
+Rehearse = Annotated[
+    bool,
+    typer.Option("--rehearse/--no-rehearse", help="Try them on a copy of the database before they are written."),
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command()(generate)
 
 
 def generate(
     *,
-    table: Annotated[
-        str | None,
-        typer.Argument(
-            help="One table, as it is called in the catalogs: unquoted.", metavar="TABLE", show_default=False
-        ),
-    ] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option("--plan", metavar="FILE", help="Instead: the tables of a plan, as analyze --plan writes it."),
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option("--time", metavar="COLUMN", help="With TABLE: its partition column.")
-    ] = None,
-    interval: Annotated[
-        str | None,
-        typer.Option("--interval", help="With TABLE: that of the chunks (default: as analyze advises)."),
-    ] = None,
-    schema: Annotated[str | None, typer.Option("--schema", help="With TABLE: its schema.")] = None,
-    method: Annotated[
-        Conversion | None, typer.Option("--method", help="With TABLE: how it is converted (default: as advised).")
-    ] = None,
-    columnstore: Annotated[
-        bool, typer.Option("--columnstore/--no-columnstore", help="With TABLE: compress old chunks.")
-    ] = True,
-    memory: Annotated[
-        str | None,
-        typer.Option("--memory", help="With TABLE: the server's memory, as for analyze."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the revisions, write nothing.")] = False,
-    rehearse: Annotated[
-        bool,
-        typer.Option("--rehearse/--no-rehearse", help="Try them on a copy of the database before they are written."),
-    ] = True,
+    table: Table = None,
+    plan: PlanFile = None,
+    time: Time = None,
+    interval: Interval = None,
+    schema: Schema = None,
+    method: How = None,
+    columnstore: Columnstore = True,
+    memory: Memory = None,
+    dry_run: DryRun = False,
+    rehearse: Rehearse = True,
     url: Url = None,
     config: Ini = None,
     output: OutputFormat = Format.TEXT,
@@ -73,7 +75,6 @@ def generate(
     from tsmigrate.advise.generate import run
     from tsmigrate.advise.plan.one import OneTable
     from tsmigrate.advise.plan.plan import Method
-    from tsmigrate.cli.analyze import memory_bytes
     from tsmigrate.cli.terminal import progress
     from tsmigrate.errors import UsageError
     from tsmigrate.verify.scratch import stopped_by_signals

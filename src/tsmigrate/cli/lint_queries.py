@@ -42,42 +42,55 @@ _DECLARE = """declare them in pyproject.toml, or without [tool.tsmigrate] in tsm
   or lint SQL files that call create_hypertable, or give a server with --url"""
 
 
+Paths = Annotated[list[Path] | None, typer.Argument(help="Files and folders (default: this folder).")]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="Ask this server what is a hypertable, and judge for its version."),
+]
+ForServer = Annotated[str | None, typer.Option("--target", help="The server to judge for: pg15,ts2.28.")]
+Select = Annotated[list[str] | None, typer.Option("--select", help="Only these rules (codes or beginnings).")]
+Ignore = Annotated[list[str] | None, typer.Option("--ignore", help="Not these rules (codes or beginnings).")]
+Output = Annotated[LintFormat, typer.Option("--format", help="How to report.")]
+FailAt = Annotated[
+    FailOn | None, typer.Option("--fail-on", help="Exit with 1 at this severity or worse.", show_default="error")
+]
+ShowHypertables = Annotated[
+    bool, typer.Option("--show-hypertables", help="Say what is a hypertable and from where that is known.")
+]
+Statistics = Annotated[bool, typer.Option("--statistics", help="Only count, by rule and table.")]
+DiffBase = Annotated[
+    str | None, typer.Option("--diff-base", metavar="REV", help="Only what changed since this git revision.")
+]
+Baseline = Annotated[Path | None, typer.Option("--baseline", help="Leave out the findings listed in this file.")]
+WriteBaseline = Annotated[
+    Path | None, typer.Option("--write-baseline", help="List the findings in this file and exit with 0.")
+]
+Fix = Annotated[bool, typer.Option("--fix", help="Apply the safe fixes to the files.")]
+Diff = Annotated[bool, typer.Option("--diff", help="Print the safe fixes as a patch, change nothing.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", help="Processes (default: one a core).", min=1)]
+
+
 def register(app: typer.Typer) -> None:
     app.command(cls=LightCommand)(lint_queries)
 
 
 def lint_queries(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders (default: this folder).")] = None,
+    paths: Paths = None,
     *,
-    url: Annotated[
-        str | None,
-        typer.Option("--url", help="Ask this server what is a hypertable, and judge for its version."),
-    ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="The server to judge for: pg15,ts2.28.")] = None,
-    select: Annotated[
-        list[str] | None, typer.Option("--select", help="Only these rules (codes or beginnings).")
-    ] = None,
-    ignore: Annotated[list[str] | None, typer.Option("--ignore", help="Not these rules (codes or beginnings).")] = None,
-    output: Annotated[LintFormat, typer.Option("--format", help="How to report.")] = LintFormat.TEXT,
-    fail_on: Annotated[
-        FailOn | None, typer.Option("--fail-on", help="Exit with 1 at this severity or worse.", show_default="error")
-    ] = None,
-    show_hypertables: Annotated[
-        bool, typer.Option("--show-hypertables", help="Say what is a hypertable and from where that is known.")
-    ] = False,
-    statistics: Annotated[bool, typer.Option("--statistics", help="Only count, by rule and table.")] = False,
-    diff_base: Annotated[
-        str | None, typer.Option("--diff-base", metavar="REV", help="Only what changed since this git revision.")
-    ] = None,
-    baseline: Annotated[
-        Path | None, typer.Option("--baseline", help="Leave out the findings listed in this file.")
-    ] = None,
-    write_baseline: Annotated[
-        Path | None, typer.Option("--write-baseline", help="List the findings in this file and exit with 0.")
-    ] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Apply the safe fixes to the files.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Print the safe fixes as a patch, change nothing.")] = False,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes (default: one a core).", min=1)] = None,
+    url: Url = None,
+    target: ForServer = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    output: Output = LintFormat.TEXT,
+    fail_on: FailAt = None,
+    show_hypertables: ShowHypertables = False,
+    statistics: Statistics = False,
+    diff_base: DiffBase = None,
+    baseline: Baseline = None,
+    write_baseline: WriteBaseline = None,
+    fix: Fix = False,
+    diff: Diff = False,
+    jobs: Jobs = None,
 ) -> None:
     """Find queries on hypertables that lost their partition column, or cannot exclude chunks by it.
 

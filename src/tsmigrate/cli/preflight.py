@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, counted_word, database
+from tsmigrate.cli.options import Format, Ini, OutputFormat, TableSchema, Url, counted_word, database, interval_of
 
 if TYPE_CHECKING:
     from tsmigrate.convert.estimate import Estimate
@@ -29,9 +28,7 @@ def preflight(
         str | None,
         typer.Option("--interval", help="That of the chunks: '1 day', or a number for a column of numbers.  [7 days]"),
     ] = None,
-    schema: Annotated[
-        str | None, typer.Option("--schema", help="The table's schema (default: what the search_path finds).")
-    ] = None,
+    schema: TableSchema = None,
     fast: Annotated[bool, typer.Option("--fast", help="Read catalogs and statistics only, no rows.")] = False,
     url: Url = None,
     config: Ini = None,
@@ -51,8 +48,7 @@ def preflight(
     from tsmigrate.finding import report as document
 
     target = database(url, config)
-    wanted = int(interval) if interval and re.fullmatch(r"[+-]?\d+", interval) else interval
-    request = Request(Relation(schema, table) if schema else table, time, wanted, fast)
+    request = Request(Relation(schema, table) if schema else table, time, interval_of(interval), fast)
     with progress() as shown, connect.connection(target) as connection:
         report = examine(connection, request, lambda step: shown(step, None))
     if output is Format.JSON:

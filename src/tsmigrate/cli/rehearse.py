@@ -7,7 +7,36 @@ from typing import Annotated
 
 import typer
 
-from tsmigrate.cli.options import AnyEdition, CrashPoints, Format, Ini, OutputFormat, counted_word, database
+from tsmigrate.cli.options import (
+    AnyEdition,
+    CrashAt,
+    CrashPoints,
+    ForEnvPy,
+    Format,
+    Ini,
+    OutputFormat,
+    counted_word,
+    database,
+    edition_of,
+)
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="URL",
+        help="The database to copy; only read. Otherwise TSMIGRATE_URL, DATABASE_URL or sqlalchemy.url.",
+    ),
+]
+Rows = Annotated[int, typer.Option("--rows", metavar="N", help="Rows to copy a table; 0: none, made-up ones instead.")]
+To = Annotated[str, typer.Option("--to", metavar="REV", help="The last revision to run (default: all heads).")]
+Versions = Annotated[
+    Path | None, typer.Option("--versions", metavar="DIR", help="A folder of revisions beside the project's.")
+]
+WantedEdition = Annotated[
+    AnyEdition, typer.Option("--edition", "-e", help="The sandbox's edition (any: as the source, where it has one).")
+]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep the sandbox with the copy, and say where it is.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -16,36 +45,15 @@ def register(app: typer.Typer) -> None:
 
 def rehearse(
     *,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="URL",
-            help="The database to copy; only read. Otherwise TSMIGRATE_URL, DATABASE_URL or sqlalchemy.url.",
-        ),
-    ] = None,
+    source: From = None,
     config: Ini = None,
-    rows: Annotated[
-        int, typer.Option("--rows", metavar="N", help="Rows to copy a table; 0: none, made-up ones instead.")
-    ] = 100,
-    last: Annotated[
-        str, typer.Option("--to", metavar="REV", help="The last revision to run (default: all heads).")
-    ] = "",
-    versions: Annotated[
-        Path | None, typer.Option("--versions", metavar="DIR", help="A folder of revisions beside the project's.")
-    ] = None,
-    edition: Annotated[
-        AnyEdition,
-        typer.Option("--edition", "-e", help="The sandbox's edition (any: as the source, where it has one)."),
-    ] = AnyEdition.ANY,
-    crash: Annotated[
-        CrashPoints, typer.Option("--crash", help="At which statements of an upgrade to cut its connection.")
-    ] = CrashPoints.SAMPLE,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the sandbox with the copy, and say where it is.")] = False,
-    arguments: Annotated[
-        list[str] | None,
-        typer.Option("-x", metavar="NAME=VALUE", help="Handed to env.py; can be repeated.", show_default=False),
-    ] = None,
+    rows: Rows = 100,
+    last: To = "",
+    versions: Versions = None,
+    edition: WantedEdition = AnyEdition.ANY,
+    crash: CrashAt = CrashPoints.SAMPLE,
+    keep: Keep = False,
+    arguments: ForEnvPy = None,
     output: OutputFormat = Format.TEXT,
 ) -> None:
     """Try the revisions that a database does not have yet on a copy of it: its schema, and a few rows of each table.
@@ -54,7 +62,6 @@ def rehearse(
     schema, rows and sequences are compared. The source is only read, in one read-only transaction, by indexes and
     small samples. Exit code 0: no difference; 1: differences; 3: refused, blocked or unreachable.
     """
-    from tsmigrate.capability import Edition
     from tsmigrate.cli.terminal import print_findings, print_json, progress
     from tsmigrate.finding import report as document
     from tsmigrate.verify.crash_points import Crash
@@ -67,7 +74,7 @@ def rehearse(
         ini=config,
         extra_versions=versions,
         rows=rows,
-        edition=None if edition is AnyEdition.ANY else Edition(edition),
+        edition=edition_of(edition),
         last=last,
         crash=Crash(crash),
         arguments=tuple(arguments or ()),

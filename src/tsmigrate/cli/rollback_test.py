@@ -6,10 +6,37 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.cli.options import AnyEdition, CrashPoints, Format, Ini, OutputFormat
+from tsmigrate.cli.options import (
+    AnyEdition,
+    CrashAt,
+    CrashPoints,
+    ForEnvPy,
+    Format,
+    Ini,
+    OutputFormat,
+    counted_word,
+    edition_of,
+)
 
 if TYPE_CHECKING:
     from tsmigrate.verify.rollback import Report
+
+
+Server = Annotated[
+    str | None,
+    typer.Option("--url", help="A server to make the scratch database on (default: a sandbox of its own)."),
+]
+WantedEdition = Annotated[AnyEdition, typer.Option("--edition", "-e", help="The sandbox's edition.")]
+From = Annotated[str, typer.Option("--from", metavar="REV", help="The first revision to test.")]
+To = Annotated[str, typer.Option("--to", metavar="REV", help="The last one to run (default: all heads).")]
+Rows = Annotated[
+    int | None,
+    typer.Option("--rows", metavar="N", help="Rows to make up a table (default: 100; beside a seed 10)."),
+]
+Seed = Annotated[
+    str | None,
+    typer.Option("--seed", metavar="FILE.sql|MODULE:FUNCTION", help="Rows of yours, loaded once they fit."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,28 +46,14 @@ def register(app: typer.Typer) -> None:
 def rollback_test(
     *,
     config: Ini = None,
-    url: Annotated[
-        str | None,
-        typer.Option("--url", help="A server to make the scratch database on (default: a sandbox of its own)."),
-    ] = None,
-    edition: Annotated[AnyEdition, typer.Option("--edition", "-e", help="The sandbox's edition.")] = AnyEdition.ANY,
-    first: Annotated[str, typer.Option("--from", metavar="REV", help="The first revision to test.")] = "",
-    last: Annotated[str, typer.Option("--to", metavar="REV", help="The last one to run (default: all heads).")] = "",
-    rows: Annotated[
-        int | None,
-        typer.Option("--rows", metavar="N", help="Rows to make up a table (default: 100; beside a seed 10)."),
-    ] = None,
-    seed: Annotated[
-        str | None,
-        typer.Option("--seed", metavar="FILE.sql|MODULE:FUNCTION", help="Rows of yours, loaded once they fit."),
-    ] = None,
-    crash: Annotated[
-        CrashPoints, typer.Option("--crash", help="At which statements of an upgrade to cut its connection.")
-    ] = CrashPoints.SAMPLE,
-    arguments: Annotated[
-        list[str] | None,
-        typer.Option("-x", metavar="NAME=VALUE", help="Handed to env.py; can be repeated.", show_default=False),
-    ] = None,
+    url: Server = None,
+    edition: WantedEdition = AnyEdition.ANY,
+    first: From = "",
+    last: To = "",
+    rows: Rows = None,
+    seed: Seed = None,
+    crash: CrashAt = CrashPoints.SAMPLE,
+    arguments: ForEnvPy = None,
     output: OutputFormat = Format.TEXT,
 ) -> None:
     """Prove that every revision can be taken back, on a scratch database that is dropped at the end.
@@ -49,7 +62,6 @@ def rollback_test(
     go. No other database is touched: an env.py that does not heed the one it is given is refused before it connects.
     Exit code 0: no difference; 1: differences; 3: refused, blocked or unreachable.
     """
-    from tsmigrate.capability import Edition
     from tsmigrate.cli.terminal import print_findings, print_json, progress
     from tsmigrate.finding import report as document
     from tsmigrate.url import DatabaseUrl, parse
@@ -60,7 +72,7 @@ def rollback_test(
     wanted = Wanted(
         ini=config,
         server=DatabaseUrl(parse(url, "--url"), source="--url") if url else None,
-        edition=None if edition is AnyEdition.ANY else Edition(edition),
+        edition=edition_of(edition),
         first=first,
         last=last,
         rows=rows,
@@ -83,8 +95,6 @@ def _summary(report: Report) -> dict[str, object]:
 
 
 def _verdict(report: Report) -> str:
-    count = len(report.differences)
-    tested = "1 revision" if report.revisions == 1 else f"{report.revisions} revisions"
-    return (
-        f"{tested} tested: {'no difference' if not count else '1 difference' if count == 1 else f'{count} differences'}"
-    )
+    differences = len(report.differences)
+    found = counted_word(differences, "difference") if differences else "no difference"
+    return f"{counted_word(report.revisions, 'revision')} tested: {found}"

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.cli.options import AnyEdition, Format, OutputFormat
+from tsmigrate.cli.options import AnyEdition, Format, OutputFormat, edition_of
 
 if TYPE_CHECKING:
-    from tsmigrate.capability import Edition
     from tsmigrate.sandbox import Sandbox
 
 group = typer.Typer(
@@ -57,7 +56,7 @@ def up(
     settings = dict(_setting(assignment) for assignment in assignments or [])
     with progress() as report:
         running = sandbox.up(
-            name, edition=_edition(edition), pg_bin=pg_bin, tcp=tcp, settings=settings, progress=report
+            name, edition=edition_of(edition), pg_bin=pg_bin, tcp=tcp, settings=settings, progress=report
         )
     _tell_passfile(running, tcp)
     print(running.tcp_url if tcp else running.url)
@@ -195,12 +194,6 @@ def engines(
             else "the Apache edition can be fetched from Debian: tsmigrate sandbox engines --fetch",
             file=sys.stderr,
         )
-
-
-def _edition(wanted: AnyEdition) -> Edition | None:
-    from tsmigrate.capability import Edition
-
-    return None if wanted is AnyEdition.ANY else Edition(wanted)
 
 
 def _setting(assignment: str) -> tuple[str, str]:

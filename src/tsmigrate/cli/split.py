@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, counted_word, database
+from tsmigrate.cli.options import Format, Ini, OutputFormat, TableSchema, Url, counted_word, database, interval_of
 
 if TYPE_CHECKING:
     from tsmigrate.convert.split import Cut, Done, Plan, WideChunk
+
+
+Table = Annotated[
+    str, typer.Argument(help="The hypertable, as it is called in the catalogs: unquoted.", metavar="TABLE")
+]
+Interval = Annotated[
+    str | None,
+    typer.Option(
+        "--interval",
+        help="That of the new chunks, if not the hypertable's: '1 day', or a number.",
+        show_default=False,
+    ),
+]
+Wide = Annotated[bool, typer.Option("--wide", help="Split every chunk that is at least twice as wide as the interval.")]
+MaxCuts = Annotated[
+    int | None,
+    typer.Option("--max-cuts", min=1, help="Stop after so many; the next run goes on.", show_default=False),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="List the cuts, and change nothing.")]
+LockTimeout = Annotated[
+    int, typer.Option("--lock-timeout", min=1, help="Milliseconds to wait for the table's lock at a time.")
+]
+LockRetries = Annotated[int, typer.Option("--lock-retries", min=0, help="How often to wait again.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -21,32 +43,14 @@ def register(app: typer.Typer) -> None:
 
 def split(
     *,
-    table: Annotated[
-        str, typer.Argument(help="The hypertable, as it is called in the catalogs: unquoted.", metavar="TABLE")
-    ],
-    interval: Annotated[
-        str | None,
-        typer.Option(
-            "--interval",
-            help="That of the new chunks, if not the hypertable's: '1 day', or a number.",
-            show_default=False,
-        ),
-    ] = None,
-    schema: Annotated[
-        str | None, typer.Option("--schema", help="The table's schema (default: what the search_path finds).")
-    ] = None,
-    wide: Annotated[
-        bool, typer.Option("--wide", help="Split every chunk that is at least twice as wide as the interval.")
-    ] = False,
-    max_cuts: Annotated[
-        int | None,
-        typer.Option("--max-cuts", min=1, help="Stop after so many; the next run goes on.", show_default=False),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the cuts, and change nothing.")] = False,
-    lock_timeout: Annotated[
-        int, typer.Option("--lock-timeout", min=1, help="Milliseconds to wait for the table's lock at a time.")
-    ] = 5_000,
-    lock_retries: Annotated[int, typer.Option("--lock-retries", min=0, help="How often to wait again.")] = 10,
+    table: Table,
+    interval: Interval = None,
+    schema: TableSchema = None,
+    wide: Wide = False,
+    max_cuts: MaxCuts = None,
+    dry_run: DryRun = False,
+    lock_timeout: LockTimeout = 5_000,
+    lock_retries: LockRetries = 10,
     url: Url = None,
     config: Ini = None,
     output: OutputFormat = Format.TEXT,
@@ -67,8 +71,7 @@ def split(
     from tsmigrate.plpgsql import Locking
 
     target = database(url, config)
-    wanted = int(interval) if interval and re.fullmatch(r"[+-]?\d+", interval) else interval
-    request = Request(Relation(schema, table) if schema else table, wanted, wide)
+    request = Request(Relation(schema, table) if schema else table, interval_of(interval), wide)
     done: Done | None = None
     with (
         progress() as shown,
