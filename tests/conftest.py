@@ -28,7 +28,7 @@ from tsmigrate import capability, connect, sandbox
 from tsmigrate.capability import Edition
 from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.errors import SandboxError
-from tsmigrate.sandbox import Sandbox, cluster, engines, places
+from tsmigrate.sandbox import Sandbox, cluster, engines, locks, places
 from tsmigrate.sandbox.engines import Engine, Origin
 from tsmigrate.url import DatabaseUrl
 
@@ -256,7 +256,7 @@ def bare_cluster(state: Path) -> Iterator[Any]:
     started: list[Sandbox] = []
 
     def start(engine: Engine) -> Sandbox:
-        with sandbox._locked("bare") as lock:
+        with locks.locked("bare") as lock:
             made = cluster.make(state / "sandboxes" / "bare", "bare", engine, {}, lock=lock.fileno())
             started.append(cluster.start(made, tcp=False))
         return started[-1]

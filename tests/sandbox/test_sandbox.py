@@ -307,6 +307,30 @@ def test_one_killed_while_it_is_made_is_made_anew(state: Path, edition: Edition,
     assert not state.exists()
 
 
+def test_what_a_killed_process_made_for_itself_goes_with_the_next_sandbox(
+    state: Path, edition: Edition, engine: Engine
+) -> None:
+    program = (
+        "import time; from tsmigrate import sandbox; from tsmigrate.capability import Edition\n"
+        "with sandbox.owned('own'):\n"
+        f"    sandbox.up('own', edition=Edition('{edition}')); print(flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as owner:
+        assert owner.stdout
+        owner.stdout.readline()
+        sandbox.up(edition=edition)
+        assert {found.sandbox.name for found in sandbox.every()} == {"default", "own"}
+        owner.kill()
+    server = sandbox.running("own")
+    told: list[str] = []
+    sandbox.up(edition=edition, progress=lambda step, _: told.append(step))
+    assert [found.sandbox.name for found in sandbox.every()] == ["default"]
+    assert cluster.running_pid(server) is None
+    assert told == ['removing sandbox "own", whose maker was killed']
+    sandbox.down()
+    assert not state.exists()
+
+
 def test_the_users_own_postgresql_variables_do_not_lead_it_astray(
     state: Path, tsmigrate: Run, edition: Edition, engine: Engine
 ) -> None:

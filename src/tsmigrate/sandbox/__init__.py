@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from tsmigrate import connect, url
 from tsmigrate.apt import Progress
 from tsmigrate.capability import Edition
 from tsmigrate.errors import SandboxError, UsageError
-from tsmigrate.sandbox import cluster, engines, places
+from tsmigrate.sandbox import cluster, engines, locks, places
 from tsmigrate.sandbox.cluster import Sandbox
 
 DEFAULT_NAME = "default"
@@ -29,6 +28,7 @@ __all__ = [
     "by_tcp",
     "down",
     "every",
+    "owned",
     "running",
     "running_url",
     "status",
@@ -58,8 +58,9 @@ def up(
 ) -> Sandbox:
     """A running sandbox of that name: found, started or made, whichever it takes."""
     folder = _folder(name)
+    _remove_abandoned(progress)
     wanted = _Wanted(edition, pg_bin, dict(settings or {}))
-    with _locked(name) as lock:
+    with locks.locked(name) as lock:
         sandbox = cluster.read(folder)
         if sandbox and not sandbox.ready:
             cluster.remove(sandbox)
@@ -79,7 +80,7 @@ def up(
 
 def by_tcp(name: str = DEFAULT_NAME, *, progress: Progress = lambda *_: None) -> Sandbox:
     """The running sandbox, listening on loopback from now on."""
-    with _locked(name):
+    with locks.locked(name):
         sandbox = running(name)
         return sandbox if sandbox.tcp else _restart_for_tcp(sandbox, progress)
 
@@ -88,13 +89,39 @@ def down(name: str = DEFAULT_NAME) -> bool:
     """Stop the sandbox and delete all of it. False: there was none."""
     if not _folder(name).exists():
         return False
-    with _locked(name) as lock:
+    with locks.locked(name) as lock:
         sandbox = cluster.read(_folder(name))
         if sandbox:
             cluster.remove(sandbox)
         Path(lock.name).unlink()
-    _remove_if_empty(places.sandboxes())
+    _disown(name)
     return sandbox is not None
+
+
+@contextmanager
+def owned(name: str) -> Iterator[None]:
+    """A sandbox that is made and taken down inside. Where this process is killed, the next `up` takes it down."""
+    folder = _folder(name)
+    with locks.owned(name):
+        try:
+            yield
+        finally:
+            if not folder.exists():
+                _disown(name)
+
+
+def _remove_abandoned(progress: Progress) -> None:
+    """There may be rows of somebody's database in them."""
+    for name in locks.abandoned():
+        progress(f'removing sandbox "{name}", whose maker was killed', None)
+        with contextlib.suppress(SandboxError, UsageError):  # what cannot be read is left to `unreadable`
+            down(name)
+            _disown(name)
+
+
+def _disown(name: str) -> None:
+    locks.disown(name)
+    _remove_if_empty(places.sandboxes())
 
 
 def status(name: str = DEFAULT_NAME) -> Status | None:
@@ -126,7 +153,7 @@ def _status_or_error(name: str) -> Status | SandboxError | None:
     try:
         return status(name)
     except SandboxError:
-        _wait_for_lock(name)
+        locks.wait(name)
     try:
         return status(name)
     except SandboxError as error:
@@ -225,42 +252,6 @@ def _connected(sandbox: Sandbox) -> Iterator[Connection]:
     cluster.wait_until_ready(sandbox)
     with connect.connection(maintenance, isolation_level="AUTOCOMMIT") as connection:
         yield connection
-
-
-@contextmanager
-def _locked(name: str) -> Iterator[IO[str]]:
-    """One at a time a sandbox. The lock file may be deleted by its holder; then a waiter takes the new one."""
-    path = _lock_file(name)
-    while True:
-        try:
-            places.make_enterable(path.parent)
-            lock = path.open("w")
-        except OSError as error:
-            raise SandboxError(
-                f"{path.parent} cannot be written: {error.strerror}",
-                mend=f"make it writable, or set {places.STATE_DIR} to another folder",
-            ) from error
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
-                current = path.stat().st_ino == os.fstat(lock.fileno()).st_ino
-            except FileNotFoundError:
-                current = False
-            if current:
-                yield lock
-                return
-
-
-def _wait_for_lock(name: str) -> None:
-    try:
-        with _lock_file(name).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH)
-    except OSError:
-        return
-
-
-def _lock_file(name: str) -> Path:
-    return places.sandboxes() / f".{name}.lock"
 
 
 def _remove_if_empty(folder: Path) -> None:

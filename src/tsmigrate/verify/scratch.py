@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,16 +66,17 @@ def in_sandbox(
     pg_bin: Path | None = None,
     keep: bool = False,
 ) -> Iterator[Scratch]:
-    """In a sandbox of its own, which goes with it unless it is to be kept."""
+    """In a sandbox of its own, which goes with it unless it is to be kept; killed, with the next sandbox."""
     name = f"{kind}-{secrets.token_hex(4)}"
-    try:
-        made = sandbox.up(name, edition=edition, pg_bin=pg_bin, settings=_SETTINGS, progress=progress)
-        with on_server(DatabaseUrl(parse(made.url), source=str(made)), keep=keep) as scratch:
-            yield replace(scratch, server=_versions(made), bin=made.bin, sandbox=name)
-    finally:
-        if not keep:
-            with undisturbed():
-                sandbox.down(name)
+    with nullcontext() if keep else sandbox.owned(name):
+        try:
+            made = sandbox.up(name, edition=edition, pg_bin=pg_bin, settings=_SETTINGS, progress=progress)
+            with on_server(DatabaseUrl(parse(made.url), source=str(made)), keep=keep) as scratch:
+                yield replace(scratch, server=_versions(made), bin=made.bin, sandbox=name)
+        finally:
+            if not keep:
+                with undisturbed():
+                    sandbox.down(name)
 
 
 def _versions(made: Sandbox) -> str:
