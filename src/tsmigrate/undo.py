@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from tsmigrate.plpgsql import assemble, refuse
+from tsmigrate.plpgsql import assemble, do_block, refuse
 from tsmigrate.sql import literal, raw
 
 SCHEMA = "tsmigrate"
@@ -148,6 +148,20 @@ def recall(key: Key, variable: str) -> str:
         variable=variable,
         condition=key.condition,
         drop_schema=DROP_SCHEMA,
+    )
+
+
+def forget(key: Key) -> str:
+    """A statement that deletes the row."""
+    return do_block(
+        """
+        DECLARE
+          kept jsonb;
+        BEGIN
+          {{recall}}
+        END
+        """,
+        recall=recall(key, "kept"),
     )
 
 

@@ -12,7 +12,8 @@ from alembic.operations.ops import UpgradeOps
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.errors import UsageError
-from tsmigrate.ops.columnstore import DisableColumnstore, SetColumnstore
+from tsmigrate.ops.columnstore import SetColumnstore
+from tsmigrate.ops.disable_columnstore import DisableColumnstore
 
 revision, down_revision = "downgrades", None
 community = pytest.mark.edition("community")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tsmigrate.autogenerate.database import Database, age_of, altered_by_hand
 from tsmigrate.catalog.timescale import Aggregate, Columnstore, Hypertable, Policy
-from tsmigrate.ops.columnstore import DisableColumnstore, SetColumnstore
+from tsmigrate.ops.columnstore import SetColumnstore
 from tsmigrate.ops.columnstore_policy import AddColumnstorePolicy, RemoveColumnstorePolicy
+from tsmigrate.ops.disable_columnstore import DisableColumnstore
 from tsmigrate.ops.operation import Operation
 from tsmigrate.schema import hypertable as model
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from alembic.operations import Operations
 
 from tsmigrate import undo
-from tsmigrate.errors import UsageError
 from tsmigrate.ops.aggregate_definition import CAPTURE, RESTORE
 from tsmigrate.ops.buckets import find_lost_buckets
 from tsmigrate.ops.continuous_aggregate import archive_or_refuse, executed
@@ -154,9 +153,4 @@ class DropAggregateColumn(TableOperation):
         ]
 
     def reverse(self) -> AddAggregateColumn:
-        if self.added is None:
-            raise UsageError(
-                f"{self.name} of {self.subject} does not know what {self.column} was",
-                mend="write the downgrade with op.add_column_to_continuous_aggregate by hand",
-            )
-        return self.added
+        return self.known(self.added, f"what {self.column} was", "add_column_to_continuous_aggregate")

@@ -99,7 +99,7 @@ class AlterCompressed(TableOperation):
         ]
 
     def closing_statements(self, run: Run) -> Sequence[str]:
-        return [chunkwise.forget(self._key(run))]
+        return [undo.forget(self._key(run))]
 
     def _insist_on_alterations(self) -> None:
         for name, text in (("alteration", self.alteration), ("back", self.back)):

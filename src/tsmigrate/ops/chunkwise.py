@@ -7,9 +7,8 @@ off goes on where it stood, and the way back knows which chunks are its own. The
 
 from __future__ import annotations
 
-from tsmigrate import undo
 from tsmigrate.ops.run import Run
-from tsmigrate.plpgsql import assemble, do_block, free, in_attempts, refuse, tell
+from tsmigrate.plpgsql import assemble, free, in_attempts, refuse, tell
 from tsmigrate.sql import literal
 from tsmigrate.undo import Key
 
@@ -106,18 +105,4 @@ def forget_that_it_was_skipped(key: Key) -> str:
         END IF;
         """,
         condition=key.condition,
-    )
-
-
-def forget(key: Key) -> str:
-    """A statement that deletes the operation's own row, with the revision's stamp."""
-    return do_block(
-        """
-        DECLARE
-          kept jsonb;
-        BEGIN
-          {{recall}}
-        END
-        """,
-        recall=undo.recall(key, "kept"),
     )

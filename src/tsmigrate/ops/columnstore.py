@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY
-from tsmigrate.errors import UsageError
 from tsmigrate.ops import emulate
 from tsmigrate.ops.columnstore_settings import apply_settings, disable, read_settings
 from tsmigrate.ops.facts import COMPRESSED_CHUNKS, HOLDER, LOCKS_TO_DECOMPRESS, find_hypertable_or_aggregate, policy
-from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.operation import TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, no_room_for_locks, refuse_all
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.support import require_support, skip_with_upgrade, taken_back
@@ -81,13 +80,7 @@ class SetColumnstore(TableOperation):
                 require_support=require_support(self.undo_key(run, SET), run, emulated=self._deferred(run, order)),
                 look=self._look(order),
                 # TimescaleDB takes the same lock, on the hypertable alone.
-                lock=lock(
-                    self.subject,
-                    "ACCESS EXCLUSIVE",
-                    run.locking,
-                    only=True,
-                    held_in=HOLDER,
-                ),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True, held_in=HOLDER),
                 read=read_settings("before"),
                 remember=undo.remember(self.undo_key(run, SET), "coalesce(before, '{}')"),
                 apply=apply_settings(self._settings(order)),
@@ -232,15 +225,9 @@ class RestoreColumnstore(TableOperation):
                 taken_back=taken_back("before", key, run, self._emulated()),
                 insist=undo.insist("before", key),
                 find=find_hypertable_or_aggregate(self.subject),
-                lock=lock(
-                    self.subject,
-                    "ACCESS EXCLUSIVE",
-                    run.locking,
-                    only=True,
-                    held_in=HOLDER,
-                ),
+                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True, held_in=HOLDER),
                 apply=apply_settings("before"),
-                disable=_disable(self),
+                disable=take_out_and_disable(self),
             )
         ]
 
@@ -264,83 +251,21 @@ class RestoreColumnstore(TableOperation):
         return SetColumnstore(self.table, self.schema, self.segmentby, self.orderby)
 
 
-@operation
-@dataclass(frozen=True)
-class DisableColumnstore(TableOperation):
-    """Decompress the chunks of a hypertable or a continuous aggregate, in one transaction, and disable its columnstore.
-
-    Refused while a policy would compress them again. Its reverse compresses nothing: a policy does.
-    """
-
-    was: SetColumnstore | None = field(default=None, metadata=NOT_WRITTEN)
-    name = DISABLE
-
-    @classmethod
-    def disable_columnstore(
-        cls, operations: Operations, table: str, *, schema: str | None = None, on_unsupported: str | None = None
-    ) -> None:
-        """Take all chunks out of a columnstore, and disable it."""
-        operations.invoke(cls(table, schema, on_unsupported=on_unsupported))
-
-    def statements(self, run: Run) -> Sequence[str]:
-        return [
-            do_block(
-                """
-                DECLARE
-                  facts record;
-                  chunk text;
-                BEGIN
-                  {{skip_with_upgrade}}
-                  {{require_support}}
-                  {{find}}
-                  {{lock}}
-                  IF facts.columnstore THEN
-                    {{disable}}
-                  END IF;
-                END
-                """,
-                skip_with_upgrade=skip_with_upgrade(self.undo_key(run, SET), run),
-                require_support=require_support(self.undo_key(run, DISABLE), run, emulated=self._emulated(run)),
-                find=find_hypertable_or_aggregate(self.subject),
-                lock=lock(self.subject, "ACCESS EXCLUSIVE", run.locking, only=True, held_in=HOLDER),
-                disable=_disable(self),
-            )
-        ]
-
-    def _emulated(self, run: Run) -> str:
-        look = assemble(
-            """
-            {{find}}
-            {{reasons}}
-            """,
-            find=find_hypertable_or_aggregate(self.subject),
-            reasons=refuse_all(f"{DISABLE} of {self.subject}", _REASONS_AGAINST_DISABLING[:2]),
-        )
-        return emulate.taken_away(Kind.COLUMNSTORE, self.undo_key(run, DISABLE), look)
-
-    def reverse(self) -> SetColumnstore:
-        if self.was is None:
-            raise UsageError(
-                f"disable_columnstore of {self.subject} does not know how the columnstore was laid out",
-                mend="write the downgrade with op.set_columnstore by hand",
-            )
-        return self.was
-
-
-def _disable(asked: TableOperation) -> str:
+def take_out_and_disable(asked: TableOperation) -> str:
+    """What `facts` is of has its chunks decompressed, and no columnstore any more."""
     return assemble(
         """
         {{reasons}}
         {{decompress}}
         {{disable}}
         """,
-        reasons=refuse_all(f"{asked.name} of {asked.subject}", _REASONS_AGAINST_DISABLING),
+        reasons=refuse_all(f"{asked.name} of {asked.subject}", REASONS_AGAINST_DISABLING),
         decompress=_DECOMPRESS_ALL,
         disable=disable(),
     )
 
 
-_REASONS_AGAINST_DISABLING = (
+REASONS_AGAINST_DISABLING = (
     NOT_ITS_OWNER,
     Reason(
         among="timescaledb_information.jobs",

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 from alembic.operations import Operations
 
-from tsmigrate import undo
 from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, RETENTION_POLICY
-from tsmigrate.errors import UsageError
 from tsmigrate.ops import emulate
 from tsmigrate.ops.facts import HOLDER, find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
+from tsmigrate.ops.policy_removal import PolicyRemoval
 from tsmigrate.ops.reasons import (
     INTEGER_NOW_MISSING,
     NO_COLUMNSTORE,
@@ -20,20 +19,16 @@ from tsmigrate.ops.reasons import (
     OWNER_CANNOT_LOG_IN,
     Reason,
     has_policy,
-    refuse_all,
 )
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.spans import Span, schedule, size
+from tsmigrate.ops.spans import Span, looked_at, schedule, size
 from tsmigrate.ops.support import (
     INSTALLED_VERSION,
     require_support,
-    require_support_in_upgrade,
     skip_with_upgrade,
-    taken_back,
 )
-from tsmigrate.plpgsql import assemble, do_block, lock, tell
+from tsmigrate.plpgsql import assemble, do_block, lock
 from tsmigrate.policies.state import Kind, Row, State
-from tsmigrate.sql import literal
 from tsmigrate.undo import Key
 
 ADD, REMOVE = "add_columnstore_policy", "remove_columnstore_policy"
@@ -101,30 +96,14 @@ class AddColumnstorePolicy(TableOperation):
                 schedule=pause.declaration,
                 look=self._look(age, pause, _REASONS),
                 # Two of these at once would both find no policy.
-                lock=lock(
-                    self.subject,
-                    "SHARE UPDATE EXCLUSIVE",
-                    run.locking,
-                    only=True,
-                    held_in=HOLDER,
-                ),
+                lock=lock(self.subject, "SHARE UPDATE EXCLUSIVE", run.locking, only=True, held_in=HOLDER),
                 version=INSTALLED_VERSION,
             )
         ]
 
-    def _look(self, age: Span, pause: Span, reasons: tuple[Reason, ...]) -> str:
-        return assemble(
-            """
-            {{find}}
-            {{read_age}}
-            {{read_schedule}}
-            {{reasons}}
-            """,
-            find=find_hypertable_or_aggregate(self.subject),
-            read_age=age.read(),
-            read_schedule=pause.read(),
-            reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *reasons)),
-        )
+    def _look(self, age: Span, pause: Span, reasons: Sequence[Reason]) -> str:
+        find = find_hypertable_or_aggregate(self.subject)
+        return looked_at(f"{ADD} of {self.subject}", find, (age, pause), reasons)
 
     def _deferred(self, key: Key, age: Span, pause: Span) -> str:
         """Nothing runs: the schedule is kept with the rest for `promote`."""
@@ -166,9 +145,17 @@ _REASONS = (
 )
 
 
+_REMOVE_BY_VERSION = f"""\
+IF {INSTALLED_VERSION} < ARRAY[2, 18] THEN
+  PERFORM remove_compression_policy(facts.relation);
+ELSE
+  CALL remove_columnstore_policy(facts.relation);
+END IF;"""
+
+
 @operation
 @dataclass(frozen=True)
-class RemoveColumnstorePolicy(TableOperation):
+class RemoveColumnstorePolicy(PolicyRemoval):
     """Remove the columnstore policy: in a downgrade what `add_columnstore_policy` added, in an upgrade any.
 
     Chunks in the columnstore stay there.
@@ -176,6 +163,10 @@ class RemoveColumnstorePolicy(TableOperation):
 
     added: AddColumnstorePolicy | None = field(default=None, metadata=NOT_WRITTEN)
     name = REMOVE
+    added_by = ADD
+    kind = Kind.COLUMNSTORE_POLICY
+    job = COLUMNSTORE_POLICY
+    remove = _REMOVE_BY_VERSION
 
     @classmethod
     def remove_columnstore_policy(
@@ -184,57 +175,8 @@ class RemoveColumnstorePolicy(TableOperation):
         """Remove the columnstore policy of a hypertable or a continuous aggregate."""
         operations.invoke(cls(table, schema, on_unsupported=on_unsupported))
 
-    def statements(self, run: Run) -> Sequence[str]:
-        key = self.undo_key(run, ADD)
-        return [
-            do_block(
-                """
-                DECLARE
-                  facts record;
-                  before jsonb;
-                BEGIN
-                  {{recall}}
-                  {{taken_back}}
-                  {{require_support}}
-                  {{find}}
-                  {{reasons}}
-                  {{lock}}
-                  IF NOT EXISTS (SELECT FROM timescaledb_information.jobs WHERE {{policy}}) THEN
-                    {{gone}}
-                  ELSIF {{version}} < ARRAY[2, 18] THEN
-                    PERFORM remove_compression_policy(facts.relation);
-                  ELSE
-                    CALL remove_columnstore_policy(facts.relation);
-                  END IF;
-                END
-                """,
-                recall=undo.recall(key, "before"),
-                taken_back=taken_back("before", key, run, self._emulated()),
-                require_support=require_support_in_upgrade(
-                    self.undo_key(run, REMOVE), run, emulated=self._emulated(self.undo_key(run, REMOVE))
-                ),
-                find=find_hypertable_or_aggregate(self.subject),
-                reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
-                policy=policy(COLUMNSTORE_POLICY),
-                gone=tell(literal(f"{self.subject} has no columnstore policy any more")),
-                lock=lock(
-                    self.subject,
-                    "SHARE UPDATE EXCLUSIVE",
-                    run.locking,
-                    only=True,
-                    held_in=HOLDER,
-                ),
-                version=INSTALLED_VERSION,
-            )
-        ]
-
-    def _emulated(self, key: Key | None = None) -> str:
-        return emulate.taken_away(Kind.COLUMNSTORE_POLICY, key, find_hypertable_or_aggregate(self.subject))
+    def find(self) -> str:
+        return find_hypertable_or_aggregate(self.subject)
 
     def reverse(self) -> AddColumnstorePolicy:
-        if self.added is None:
-            raise UsageError(
-                f"remove_columnstore_policy of {self.subject} does not know the policy",
-                mend="write the downgrade with op.add_columnstore_policy by hand",
-            )
-        return self.added
+        return self.known(self.added, "the policy", "add_columnstore_policy")

@@ -189,7 +189,7 @@ class DecompressChunks(TableOperation):
         ]
 
     def closing_statements(self, run: Run) -> Sequence[str]:
-        return [chunkwise.forget(self.undo_key(run, COMPRESS))]
+        return [undo.forget(self.undo_key(run, COMPRESS))]
 
     def reverse(self) -> CompressChunks:
         if self.older_than is None:

@@ -12,10 +12,10 @@ from tsmigrate.catalog.relation import Relation
 from tsmigrate.convert.revert import RevertRequest
 from tsmigrate.convert.without_hash import without_hash_dimension
 from tsmigrate.errors import UsageError
+from tsmigrate.ops.dropped_chunks import chunks_replaced
 from tsmigrate.ops.facts import OF_HOLDER, find_hypertable
 from tsmigrate.ops.operation import TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, Reason, refuse_all
-from tsmigrate.ops.retention_policy import chunks_replaced
 from tsmigrate.ops.run import Run
 from tsmigrate.plpgsql import assemble, do_block, lock
 from tsmigrate.sql import identifier, literal

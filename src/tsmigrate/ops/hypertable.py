@@ -166,9 +166,4 @@ class RevertHypertable(_Conversion):
         return nullcontext() if outlook is None else shown(connection, outlook, outlook.reverting(), into_chunks=False)
 
     def reverse(self) -> CreateHypertable:
-        if self.created is None:
-            raise UsageError(
-                f"revert_hypertable of {self.subject} does not know how the hypertable was partitioned",
-                mend="write the downgrade with op.create_hypertable by hand",
-            )
-        return self.created
+        return self.known(self.created, "how the hypertable was partitioned", "create_hypertable")

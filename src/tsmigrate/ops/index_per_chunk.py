@@ -13,7 +13,7 @@ from tsmigrate.ops.facts import find_hypertable
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.run import OnUnsupported, Run
 from tsmigrate.ops.support import require_support
-from tsmigrate.plpgsql import as_do, assemble, do_block, lock, refuse, require_table
+from tsmigrate.plpgsql import assemble, do_block, lock, refuse, require_table
 from tsmigrate.sql import identifier, literal
 
 CREATE = "create_index_per_chunk"
@@ -64,7 +64,7 @@ class CreateIndexPerChunk(TableOperation):
                 mend='give a list: columns=["device", "at DESC"]',
             )
         key = _key(self, run)
-        return [self._prepare(run, key), self._create(), self._finish(key)]
+        return [self._prepare(run, key), self._create(), undo.forget(key)]
 
     def _prepare(self, run: Run, key: undo.Key) -> str:
         """The first lock is waited for in attempts. What a run that was cut off left is known by its row, and goes."""
@@ -110,20 +110,6 @@ class CreateIndexPerChunk(TableOperation):
             f"CREATE INDEX IF NOT EXISTS {identifier(self.index)} ON {self.subject} USING {identifier(self.using)} "
             f"({', '.join(self.columns)}) WITH ({', '.join(f'{name} = {value}' for name, value in options.items())})"
             f"{where};"
-        )
-
-    def _finish(self, key: undo.Key) -> str:
-        return as_do(
-            assemble(
-                """
-                DECLARE
-                  begun jsonb;
-                BEGIN
-                  {{recall}}
-                END
-                """,
-                recall=undo.recall(key, "begun"),
-            )
         )
 
     def reverse(self) -> DropIndexPerChunk:
@@ -189,9 +175,4 @@ class DropIndexPerChunk(TableOperation):
         ]
 
     def reverse(self) -> CreateIndexPerChunk:
-        if self.created is None:
-            raise UsageError(
-                f"drop_index_per_chunk of {self.subject} does not know the index's columns",
-                mend="write the downgrade with op.create_index_per_chunk by hand",
-            )
-        return self.created
+        return self.known(self.created, "the index's columns", "create_index_per_chunk")

@@ -68,6 +68,9 @@ class Operation(MigrateOperation):
         return (self.name, *(getattr(self, field.name) for field in _written(self)))
 
 
+Former = TypeVar("Former", bound=Operation)
+
+
 @dataclass(frozen=True)
 class TableOperation(Operation):
     """An operation on one table. `schema` None: the search path finds it."""
@@ -89,6 +92,15 @@ class TableOperation(Operation):
     def undo_key(self, run: Run, operation: str) -> Key:
         """Where the upgrade `operation` leaves what this table's downgrade needs."""
         return Key(run.revision, operation, self.subject, written=not run.downgrading)
+
+    def known(self, former: Former | None, what: str, directive: str) -> Former:
+        """The operation that this one takes back. What is read from a revision's text does not have it."""
+        if former is None:
+            raise UsageError(
+                f"{self.name} of {self.subject} does not know {what}",
+                mend=f"write the downgrade with op.{directive} by hand",
+            )
+        return former
 
 
 Registered = TypeVar("Registered", bound=type[Operation])

@@ -195,9 +195,4 @@ class DropPartitionColumn(TableOperation):
         ]
 
     def reverse(self) -> AddPartitionColumn:
-        if self.added is None:
-            raise UsageError(
-                f"drop_partition_column of {self.subject} does not know what the column copied",
-                mend="write the downgrade with op.add_partition_column by hand",
-            )
-        return self.added
+        return self.known(self.added, "what the column copied", "add_partition_column")

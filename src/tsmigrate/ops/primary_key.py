@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from alembic.operations import Operations
 
 from tsmigrate import undo
+from tsmigrate.ops.narrow_key import narrow
 from tsmigrate.ops.operation import operation
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.wide_key import Key, columns_named, narrow, widen
+from tsmigrate.ops.wide_key import TableKey, columns_named
+from tsmigrate.ops.widen_key import widen
 
 
 @dataclass(frozen=True)
-class _PrimaryKey(Key):
+class _PrimaryKey(TableKey):
     keyword = "PRIMARY KEY"
 
     @property

@@ -15,8 +15,28 @@ from tsmigrate.sql import identifier, literal
 
 DROP = "drop_redundant_index"
 
+_FIND = """\
+SELECT i.indexrelid AS oid, c.relam AS method, i.indnkeyatts AS keys, i.indclass AS classes,
+       i.indcollation AS collations, i.indoption AS options, n.nspname AS schema,
+       i.indisunique OR i.indisexclusion OR i.indisreplident AS needed,
+       c.relkind = 'I' AS of_partitions,
+       pg_get_indexdef(i.indexrelid) AS definition, s.spcname AS tablespace,
+       i.indisclustered AS clustered, obj_description(i.indexrelid, 'pg_class') AS comment,
+       (SELECT jsonb_agg(jsonb_build_object('place', a.attnum, 'target', a.attstattarget))
+          FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) AS statistics
+  INTO found
+  FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indexrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
+ WHERE i.indrelid = {{table}}::regclass AND c.relname = {{index}};"""
+
+_REMEMBERED = """\
+jsonb_build_object('definition', found.definition, 'tablespace', found.tablespace, 'clustered', found.clustered,
+                   'comment', found.comment, 'statistics', found.statistics)"""
+
 # Another index serves as well when its key begins with this one's: same expressions, collations, operators and order.
-_COVERING = """\
+_FIND_COVERING = """\
 SELECT string_agg(format('%I', bc.relname), ', ') INTO covering
   FROM pg_index b
   JOIN pg_class bc ON bc.oid = b.indexrelid AND bc.relam = found.method
@@ -60,11 +80,6 @@ class DropRedundantIndex(_RedundantIndex):
         operations.invoke(cls(table, schema, index))
 
     def statements(self, run: Run) -> Sequence[str]:
-        told = f"{identifier(self.index)} of {self.subject}"
-        remembered = (
-            "to_jsonb(found) - ARRAY['oid', 'method', 'keys', 'classes', 'collations', 'options', 'needed', 'schema', "
-            "'of_partitions']"
-        )
         return [
             do_block(
                 """
@@ -73,30 +88,9 @@ class DropRedundantIndex(_RedundantIndex):
                   covering text;
                 BEGIN
                   {{prepare}}
-                  SELECT i.indexrelid AS oid, c.relam AS method, i.indnkeyatts AS keys, i.indclass AS classes,
-                         i.indcollation AS collations, i.indoption AS options, n.nspname AS schema,
-                         i.indisunique OR i.indisexclusion OR i.indisreplident AS needed,
-                         c.relkind = 'I' AS of_partitions,
-                         pg_get_indexdef(i.indexrelid) AS definition, s.spcname AS tablespace,
-                         i.indisclustered AS clustered, obj_description(i.indexrelid, 'pg_class') AS comment,
-                         (SELECT jsonb_agg(jsonb_build_object('place', a.attnum, 'target', a.attstattarget))
-                            FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) AS statistics
-                    INTO found
-                    FROM pg_index i
-                    JOIN pg_class c ON c.oid = i.indexrelid
-                    JOIN pg_namespace n ON n.oid = c.relnamespace
-                    LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
-                   WHERE i.indrelid = {{table}}::regclass AND c.relname = {{index}};
-                  IF found IS NULL OR found.oid IS NULL THEN
-                    {{missing}}
-                  END IF;
-                  IF found.needed THEN
-                    {{needed}}
-                  END IF;
-                  IF found.of_partitions THEN
-                    {{of_partitions}}
-                  END IF;
-                  {{covering}}
+                  {{find}}
+                  {{refuse_what_is_needed}}
+                  {{find_covering}}
                   IF covering IS NULL THEN
                     {{not_covered}}
                   END IF;
@@ -106,28 +100,48 @@ class DropRedundantIndex(_RedundantIndex):
                 END
                 """,
                 prepare=self.prepare(run),
-                table=literal(self.subject),
-                index=literal(self.index),
-                tell_covering=tell(f"format('index %s is covered by %s', {literal(told)}, covering)"),
-                covering=assemble(_COVERING, table=literal(self.subject)),
-                missing=refuse(literal(f"there is no index {told}"), "correct the name in the revision"),
-                needed=refuse(
-                    literal(
-                        f"index {told} does more than find rows: it is unique, behind a constraint, or the identity"
-                    ),
-                    "keep it, or widen the key it belongs to: op.widen_unique_constraint",
-                ),
-                of_partitions=refuse(
-                    literal(f"index {told} has an index of each partition under it, which would not come back"),
-                    "drop it once the table is a hypertable: after op.create_hypertable",
-                ),
+                find=assemble(_FIND, table=literal(self.subject), index=literal(self.index)),
+                refuse_what_is_needed=self._refuse_what_is_needed(),
+                find_covering=assemble(_FIND_COVERING, table=literal(self.subject)),
                 not_covered=refuse(
                     literal(f"no other index of {self.subject} begins with the key of {identifier(self.index)}"),
                     "keep it; if it is to go all the same, op.drop_index does that",
                 ),
-                remember=undo.remember(self.remembered_under(run), remembered),
+                tell_covering=tell(f"format('index %s is covered by %s', {literal(self._told)}, covering)"),
+                remember=undo.remember(self.remembered_under(run), _REMEMBERED),
+                index=literal(self.index),
             )
         ]
+
+    @property
+    def _told(self) -> str:
+        return f"{identifier(self.index)} of {self.subject}"
+
+    def _refuse_what_is_needed(self) -> str:
+        return assemble(
+            """
+            IF found IS NULL OR found.oid IS NULL THEN
+              {{missing}}
+            END IF;
+            IF found.needed THEN
+              {{needed}}
+            END IF;
+            IF found.of_partitions THEN
+              {{of_partitions}}
+            END IF;
+            """,
+            missing=refuse(literal(f"there is no index {self._told}"), "correct the name in the revision"),
+            needed=refuse(
+                literal(
+                    f"index {self._told} does more than find rows: it is unique, behind a constraint, or the identity"
+                ),
+                "keep it, or widen the key it belongs to: op.widen_unique_constraint",
+            ),
+            of_partitions=refuse(
+                literal(f"index {self._told} has an index of each partition under it, which would not come back"),
+                "drop it once the table is a hypertable: after op.create_hypertable",
+            ),
+        )
 
     def reverse(self) -> RestoreRedundantIndex:
         return RestoreRedundantIndex(self.table, self.schema, self.index)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from alembic.operations import Operations
 
 from tsmigrate import undo
-from tsmigrate.errors import UsageError
 from tsmigrate.ops import emulate
 from tsmigrate.ops.buckets import find_lost_buckets, told_lost
 from tsmigrate.ops.facts import find_aggregate
@@ -125,23 +124,7 @@ class KeepRefreshed(TableOperation):
         operations.invoke(cls(name, schema))
 
     def statements(self, run: Run) -> Sequence[str]:
-        return [
-            do_block(
-                """
-                DECLARE
-                  skipped jsonb;
-                BEGIN
-                  {{recall}}
-                END
-                """,
-                recall=undo.recall(self.undo_key(run, REFRESH), "skipped"),
-            )
-        ]
+        return [undo.forget(self.undo_key(run, REFRESH))]
 
     def reverse(self) -> RefreshContinuousAggregate:
-        if self.refreshed is None:
-            raise UsageError(
-                f"keep_refreshed of {self.subject} does not know what was refreshed",
-                mend="write the downgrade with op.refresh_continuous_aggregate by hand",
-            )
-        return self.refreshed
+        return self.known(self.refreshed, "what was refreshed", "refresh_continuous_aggregate")

@@ -9,13 +9,12 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.catalog.timescale import REFRESH_POLICY, RETENTION_POLICY
-from tsmigrate.errors import UsageError
 from tsmigrate.ops import emulate
 from tsmigrate.ops.facts import find_aggregate
 from tsmigrate.ops.operation import ALWAYS_WRITTEN, NOT_WRITTEN, TableOperation, operation
-from tsmigrate.ops.reasons import NOT_ITS_OWNER, OWNER_CANNOT_LOG_IN, Reason, has_policy, refuse_all
+from tsmigrate.ops.reasons import NOT_ITS_OWNER, OWNER_CANNOT_LOG_IN, Reason, has_policy
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.spans import Span, schedule, size
+from tsmigrate.ops.spans import Span, looked_at, schedule, size
 from tsmigrate.ops.support import (
     require_support,
     require_support_in_upgrade,
@@ -154,20 +153,9 @@ class AddRefreshPolicy(TableOperation):
             )
         ]
 
-    def _look(self, spans: tuple[Span, ...], reasons: tuple[Reason, ...], width: str) -> str:
-        """Everything is asked before anything is done."""
-        return assemble(
-            """
-            {{find}}
-            {{read_spans}}
-            {{width}}
-            {{reasons}}
-            """,
-            find=find_aggregate(self.subject),
-            read_spans="\n".join(span.read() for span in spans),
-            width=width,
-            reasons=refuse_all(f"{ADD} of {self.subject}", (*(span.reason for span in spans), *reasons)),
-        )
+    def _look(self, spans: Sequence[Span], reasons: Sequence[Reason], width: str) -> str:
+        find = find_aggregate(self.subject)
+        return looked_at(f"{ADD} of {self.subject}", find, spans, reasons, further=width)
 
     def _emulated(self, key: Key, spans: tuple[Span, ...]) -> str:
         row = Row(
@@ -236,9 +224,4 @@ class RemoveRefreshPolicy(TableOperation):
         return emulate.taken_away(Kind.REFRESH, key, find_aggregate(self.subject))
 
     def reverse(self) -> AddRefreshPolicy:
-        if self.added is None:
-            raise UsageError(
-                f"remove_refresh_policy of {self.subject} does not know the policy",
-                mend="write the downgrade with op.add_refresh_policy by hand",
-            )
-        return self.added
+        return self.known(self.added, "the policy", "add_refresh_policy")

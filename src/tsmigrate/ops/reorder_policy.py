@@ -7,22 +7,19 @@ from dataclasses import dataclass, field
 
 from alembic.operations import Operations
 
-from tsmigrate import undo
 from tsmigrate.catalog.timescale import REORDER_POLICY
-from tsmigrate.errors import UsageError
 from tsmigrate.ops import emulate
-from tsmigrate.ops.facts import find_hypertable, policy
+from tsmigrate.ops.facts import find_hypertable
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
-from tsmigrate.ops.reasons import NOT_ITS_OWNER, OWNER_CANNOT_LOG_IN, Reason, has_policy, refuse_all
+from tsmigrate.ops.policy_removal import PolicyRemoval
+from tsmigrate.ops.reasons import NOT_ITS_OWNER, OWNER_CANNOT_LOG_IN, Reason, has_policy
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.spans import Span, schedule
+from tsmigrate.ops.spans import Span, looked_at, schedule
 from tsmigrate.ops.support import (
     require_support,
-    require_support_in_upgrade,
     skip_with_upgrade,
-    taken_back,
 )
-from tsmigrate.plpgsql import assemble, do_block, lock, tell
+from tsmigrate.plpgsql import assemble, do_block, lock
 from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.sql import identifier, literal
 from tsmigrate.undo import Key
@@ -92,17 +89,8 @@ class AddReorderPolicy(TableOperation):
             )
         ]
 
-    def _look(self, pause: Span, reasons: tuple[Reason, ...]) -> str:
-        return assemble(
-            """
-            {{find}}
-            {{read_schedule}}
-            {{reasons}}
-            """,
-            find=find_hypertable(self.subject),
-            read_schedule=pause.read(),
-            reasons=refuse_all(f"{ADD} of {self.subject}", (pause.reason, *reasons)),
-        )
+    def _look(self, pause: Span, reasons: Sequence[Reason]) -> str:
+        return looked_at(f"{ADD} of {self.subject}", find_hypertable(self.subject), (pause,), reasons)
 
     def _deferred(self, key: Key, pause: Span) -> str:
         """Nothing runs: the schedule is kept with the rest for `promote`."""
@@ -149,7 +137,7 @@ def _reasons(index: str) -> tuple[Reason, ...]:
 
 @operation
 @dataclass(frozen=True)
-class RemoveReorderPolicy(TableOperation):
+class RemoveReorderPolicy(PolicyRemoval):
     """Remove the reorder policy: in a downgrade what `add_reorder_policy` added, in an upgrade any.
 
     Chunks that were rewritten stay so.
@@ -157,6 +145,10 @@ class RemoveReorderPolicy(TableOperation):
 
     added: AddReorderPolicy | None = field(default=None, metadata=NOT_WRITTEN)
     name = REMOVE
+    added_by = ADD
+    kind = Kind.REORDER_POLICY
+    job = REORDER_POLICY
+    remove = "PERFORM remove_reorder_policy(facts.relation);"
 
     @classmethod
     def remove_reorder_policy(
@@ -165,46 +157,8 @@ class RemoveReorderPolicy(TableOperation):
         """Remove a hypertable's reorder policy."""
         operations.invoke(cls(table, schema, on_unsupported=on_unsupported))
 
-    def statements(self, run: Run) -> Sequence[str]:
-        key, removal = self.undo_key(run, ADD), self.undo_key(run, REMOVE)
-        return [
-            do_block(
-                """
-                DECLARE
-                  facts record;
-                  before jsonb;
-                BEGIN
-                  {{recall}}
-                  {{taken_back}}
-                  {{require_support}}
-                  {{find}}
-                  {{reasons}}
-                  {{lock}}
-                  IF EXISTS (SELECT FROM timescaledb_information.jobs WHERE {{policy}}) THEN
-                    PERFORM remove_reorder_policy(facts.relation);
-                  ELSE
-                    {{gone}}
-                  END IF;
-                END
-                """,
-                recall=undo.recall(key, "before"),
-                taken_back=taken_back("before", key, run, self._emulated()),
-                require_support=require_support_in_upgrade(removal, run, emulated=self._emulated(removal)),
-                find=find_hypertable(self.subject),
-                reasons=refuse_all(f"{self.name} of {self.subject}", (NOT_ITS_OWNER,)),
-                lock=lock(self.subject, "SHARE UPDATE EXCLUSIVE", run.locking, only=True),
-                policy=policy(REORDER_POLICY),
-                gone=tell(literal(f"{self.subject} has no reorder policy any more")),
-            )
-        ]
-
-    def _emulated(self, key: Key | None = None) -> str:
-        return emulate.taken_away(Kind.REORDER_POLICY, key, find_hypertable(self.subject))
+    def find(self) -> str:
+        return find_hypertable(self.subject)
 
     def reverse(self) -> AddReorderPolicy:
-        if self.added is None:
-            raise UsageError(
-                f"remove_reorder_policy of {self.subject} does not know the policy",
-                mend="write the downgrade with op.add_reorder_policy by hand",
-            )
-        return self.added
+        return self.known(self.added, "the policy", "add_reorder_policy")

@@ -9,9 +9,9 @@ from alembic.operations import Operations
 
 from tsmigrate import undo
 from tsmigrate.catalog.timescale import COLUMNSTORE_POLICY, REFRESH_POLICY, RETENTION_POLICY
-from tsmigrate.errors import UsageError
 from tsmigrate.ops import emulate
-from tsmigrate.ops.facts import OF_HOLDER, find_hypertable_or_aggregate, policy
+from tsmigrate.ops.dropped_chunks import ADD_RETENTION, FIND_GONE, FIND_KNOWN_GONE, MEMORY
+from tsmigrate.ops.facts import find_hypertable_or_aggregate, policy
 from tsmigrate.ops.operation import NOT_WRITTEN, TableOperation, operation
 from tsmigrate.ops.reasons import (
     INTEGER_NOW_MISSING,
@@ -19,10 +19,9 @@ from tsmigrate.ops.reasons import (
     OWNER_CANNOT_LOG_IN,
     Reason,
     has_policy,
-    refuse_all,
 )
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.spans import Span, schedule, size
+from tsmigrate.ops.spans import Span, looked_at, schedule, size
 from tsmigrate.ops.support import (
     require_support,
     require_support_in_upgrade,
@@ -37,7 +36,7 @@ from tsmigrate.undo import Key
 EVERY = "1 day"
 """How often TimescaleDB drops chunks where nothing is said."""
 
-ADD, REMOVE = "add_retention_policy", "remove_retention_policy"
+ADD, REMOVE = ADD_RETENTION, "remove_retention_policy"
 
 _AGGREGATES = f"""\
 timescaledb_information.continuous_aggregates a
@@ -97,47 +96,6 @@ _REASONS = (
         mend="let it compress earlier, or keep the rows longer",
     ),
 )
-
-# Numbers of slices are given out once, whether or not the chunk stays; compressed chunks have none.
-_MEMORY = """\
-jsonb_build_object(
-  'chunks', {{chunks}},
-  'last_slice', (SELECT CASE WHEN is_called THEN last_value ELSE 0 END
-                   FROM _timescaledb_catalog.dimension_slice_id_seq)
-)"""
-_CHUNKS = f"""\
-(SELECT coalesce(jsonb_agg(jsonb_build_object(
-          'schema', chunk_schema, 'name', chunk_name,
-          'from', coalesce(to_jsonb(range_start), to_jsonb(range_start_integer)),
-          'to', coalesce(to_jsonb(range_end), to_jsonb(range_end_integer)))), '[]')
-   FROM timescaledb_information.chunks
-  WHERE {OF_HOLDER})"""
-
-
-def chunks_replaced(subject: str, old: str) -> str:
-    """Chunks were made anew, with all their rows: a downgrade of retention is not to take the old ones for dropped.
-
-    `old` is an expression of type text[], the names of those that there were; `facts` is known. What an upgrade knew
-    and had been dropped before stays known.
-    """
-    return assemble(
-        """
-        IF to_regclass('tsmigrate.undo') IS NOT NULL THEN
-          UPDATE tsmigrate.undo
-             SET definition = {{memory}} || jsonb_build_object(
-                   'chunks', {{chunks}} || coalesce((
-                     SELECT jsonb_agg(k) FROM jsonb_array_elements(definition -> 'chunks') AS k
-                      WHERE NOT format('%I.%I', k ->> 'schema', k ->> 'name') = ANY ({{old}})), '[]'))
-           WHERE operation = {{operation}} AND definition ? 'chunks'
-             AND to_regclass(subject) = {{subject}}::regclass;
-        END IF;
-        """,
-        memory=assemble(_MEMORY, chunks=_CHUNKS),
-        chunks=_CHUNKS,
-        old=old,
-        operation=literal(ADD),
-        subject=literal(subject),
-    )
 
 
 @dataclass(frozen=True)
@@ -203,26 +161,14 @@ class AddRetentionPolicy(_Retention):
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
                 require_support=require_support(self.key(run), run, emulated=self._emulated(run, age, pause)),
                 look=self._look(age, pause, _REASONS),
-                remember=undo.remember(self.key(run), assemble(_MEMORY, chunks=_CHUNKS)),
+                remember=undo.remember(self.key(run), MEMORY),
             )
         ]
 
-    def _look(self, age: Span, pause: Span, reasons: tuple[Reason, ...]) -> str:
-        """Everything is asked before anything is done."""
-        return assemble(
-            """
-            {{find}}
-            {{read_age}}
-            {{read_schedule}}
-            {{reasons}}
-            {{unrefreshed}}
-            """,
-            find=find_hypertable_or_aggregate(self.subject),
-            read_age=age.read(),
-            read_schedule=pause.read(),
-            reasons=refuse_all(f"{ADD} of {self.subject}", (age.reason, pause.reason, *reasons)),
-            unrefreshed=_unrefreshed(self.subject),
-        )
+    def _look(self, age: Span, pause: Span, reasons: Sequence[Reason]) -> str:
+        find = find_hypertable_or_aggregate(self.subject)
+        looked = looked_at(f"{ADD} of {self.subject}", find, (age, pause), reasons)
+        return f"{looked}\n{_unrefreshed(self.subject)}"
 
     def _emulated(self, run: Run, age: Span, pause: Span) -> str:
         row = Row(
@@ -238,7 +184,7 @@ class AddRetentionPolicy(_Retention):
             {{enter}}
             """,
             look=emulate.begin(self._look(age, pause, emulate.reasons(_REASONS))),
-            enter=emulate.entered(self.key(run), row, memory=assemble(_MEMORY, chunks=_CHUNKS)),
+            enter=emulate.entered(self.key(run), row, memory=MEMORY),
         )
 
     def reverse(self) -> RemoveRetentionPolicy:
@@ -318,7 +264,7 @@ class RemoveRetentionPolicy(_Retention):
                     self.undo_key(run, REMOVE), run, emulated=self._emulated(run, self.undo_key(run, REMOVE))
                 ),
                 find=find_hypertable_or_aggregate(self.subject),
-                find_gone=assemble(_FIND_GONE, policy=policy(RETENTION_POLICY)),
+                find_gone=FIND_GONE,
                 removed=self._told_removed,
                 lost=self._lost(run),
             )
@@ -347,7 +293,7 @@ class RemoveRetentionPolicy(_Retention):
             {{remember}}
             {{forget}}
             """,
-            begin=emulate.begin(f"{find_hypertable_or_aggregate(self.subject)}\n{_FIND_GONE_SINCE_UPGRADE}"),
+            begin=emulate.begin(f"{find_hypertable_or_aggregate(self.subject)}\n{FIND_KNOWN_GONE}"),
             told_removed=self._told_removed,
             lost=self._lost(run),
             remember=emulate.remembered(key),
@@ -363,43 +309,4 @@ class RemoveRetentionPolicy(_Retention):
         )
 
     def reverse(self) -> AddRetentionPolicy:
-        if self.added is None:
-            raise UsageError(
-                f"remove_retention_policy of {self.subject} does not know the policy",
-                mend="write the downgrade with op.add_retention_policy by hand",
-            )
-        return self.added
-
-
-# A chunk that was merged lives on in another of that time; one that was detached, as a table.
-_FIND_GONE_SINCE_UPGRADE = """\
-SELECT format('%s of the %s chunks that there were at the upgrade have been dropped', count(*),
-              jsonb_array_length(before -> 'chunks'))
-  INTO gone
-  FROM (SELECT k ->> 'schema' AS schema, k ->> 'name' AS name, k ->> 'from' AS since, k ->> 'to' AS until
-          FROM jsonb_array_elements(before -> 'chunks') AS k) AS c
- WHERE to_regclass(format('%I.%I', c.schema, c.name)) IS NULL
-   AND NOT EXISTS (
-     SELECT FROM timescaledb_information.chunks m
-      WHERE (m.hypertable_schema, m.hypertable_name) = (facts.holder_schema, facts.holder_name)
-        AND before -> 'chunks' @> jsonb_build_array(jsonb_build_object('schema', m.chunk_schema, 'name', m.chunk_name))
-        AND CASE WHEN facts.by_number
-                 THEN m.range_start_integer <= c.since::bigint AND m.range_end_integer >= c.until::bigint
-                 ELSE m.range_start <= c.since::timestamptz AND m.range_end >= c.until::timestamptz END)
-HAVING count(*) > 0;"""
-
-_FIND_GONE = f"""\
-{_FIND_GONE_SINCE_UPGRADE}
-IF gone IS NULL AND EXISTS (
-  SELECT FROM timescaledb_information.job_stats s
-   WHERE s.total_successes > 0 AND s.job_id IN (SELECT job_id FROM timescaledb_information.jobs WHERE {{{{policy}}}})
-) THEN
-  SELECT format('chunks made since the upgrade may have been dropped: %s numbers of chunks are missing', missing)
-    INTO gone
-    FROM (SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END
-                    FROM _timescaledb_catalog.dimension_slice_id_seq)
-                 - (before ->> 'last_slice')::bigint
-                 - (SELECT count(*) FROM _timescaledb_catalog.dimension_slice
-                     WHERE id > (before ->> 'last_slice')::bigint) AS missing) AS given_out
-   WHERE missing > 0;
-END IF;"""
+        return self.known(self.added, "the policy", "add_retention_policy")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tsmigrate.ops.reasons import Reason
+from tsmigrate.ops.reasons import Reason, refuse_all
 from tsmigrate.plpgsql import assemble
 from tsmigrate.sql import literal
 
@@ -76,6 +77,25 @@ class Span:
     @property
     def reason(self) -> Reason:
         return Reason(when=f"{self.variable}_wrong IS NOT NULL", told=f"{self.variable}_wrong", mend=self.mend)
+
+
+def looked_at(what: str, find: str, spans: Sequence[Span], reasons: Sequence[Reason], *, further: str = "") -> str:
+    """Everything is asked before anything is done: what `find` finds, the arguments, and what stands against it.
+
+    `what` is plain text, and `further` reads what the reasons ask about besides.
+    """
+    return assemble(
+        """
+        {{find}}
+        {{read}}
+        {{further}}
+        {{refuse}}
+        """,
+        find=find,
+        read="\n".join(span.read() for span in spans),
+        further=further,
+        refuse=refuse_all(what, (*(span.reason for span in spans), *reasons)),
+    )
 
 
 def schedule(interval: str | None) -> Span:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from alembic.operations import Operations
 
 from tsmigrate import undo
+from tsmigrate.ops.narrow_key import narrow
 from tsmigrate.ops.operation import operation
 from tsmigrate.ops.run import Run
-from tsmigrate.ops.wide_key import Key, columns_named, narrow, widen
+from tsmigrate.ops.wide_key import TableKey, columns_named
+from tsmigrate.ops.widen_key import widen
 from tsmigrate.sql import identifier, literal
 
 
 @dataclass(frozen=True)
-class _UniqueConstraint(Key):
+class _UniqueConstraint(TableKey):
     constraint: str
     keyword = "UNIQUE"
 

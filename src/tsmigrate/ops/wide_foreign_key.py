@@ -252,9 +252,4 @@ class NarrowForeignKey(TableOperation):
         ]
 
     def reverse(self) -> WidenForeignKey:
-        if self.widened is None:
-            raise UsageError(
-                f"narrow_foreign_key of {self.subject} does not know what the foreign key refers to",
-                mend="write the downgrade with op.widen_foreign_key by hand",
-            )
-        return self.widened
+        return self.known(self.widened, "what the foreign key refers to", "widen_foreign_key")

@@ -26,20 +26,24 @@ class WideReference:
         return lock(self.time.subject, mode, self.locking)
 
     def refuse_what_cannot_be(self) -> str:
-        """Before the first change. One join tells both the rows without a parent and those with several."""
-        time = self.time
-        ours = [identifier(name) for name in self.time.references]
-        theirs = [identifier(name) for name in self.time.references.values()]
-        count = (
-            f"SELECT count(*) FILTER (WHERE p.parents IS NULL), count(*) FILTER (WHERE p.parents > 1) "
-            f"FROM {self.time.subject} c LEFT JOIN (SELECT {', '.join(theirs)}, count(*) AS parents "
-            f"FROM {time.parent_subject} GROUP BY {', '.join(theirs)}) p ON {time.matches('c')} "
-            f"WHERE {' AND '.join(f'c.{name} IS NOT NULL' for name in ours)}"
-        )
+        """Before the first change."""
         return assemble(
             """
             {{find_type}}
             {{find_nullable}}
+            {{definitions}}
+            {{rows}}
+            """,
+            find_type=self.time.find_type(),
+            find_nullable=self.find_nullable(),
+            definitions=self._refuse_definitions(),
+            rows=self._refuse_rows(),
+        )
+
+    def _refuse_definitions(self) -> str:
+        subject, parent = self.time.subject, self.time.parent_subject
+        return assemble(
+            """
             IF (SELECT relkind FROM pg_class WHERE oid = {{table}}::regclass) <> 'r' THEN
               {{not_plain}}
             ELSIF EXISTS (SELECT FROM pg_attribute WHERE attrelid = {{table}}::regclass AND attname = {{column}}) THEN
@@ -57,6 +61,42 @@ class WideReference:
             ) THEN
               {{no_key}}
             END IF;
+            """,
+            table=literal(subject),
+            column=literal(self.time.column),
+            parent=literal(parent),
+            key=", ".join(map(literal, (*self.time.references.values(), self.time.parent_column))),
+            several="true" if len(self.time.references) > 1 else "false",
+            not_plain=refuse(
+                literal(f"{subject} is not a plain table, which alone can refer to a hypertable"),
+                "use op.drop_foreign_key_to: the reference stays, and is not checked",
+            ),
+            column_there=refuse(
+                literal(f"{subject} has a column {identifier(self.time.column)} already"),
+                "choose another name: the copy of the parent's time is added here",
+            ),
+            half_empty=refuse(
+                literal(f"the columns {', '.join(self._ours)} of {subject} may be empty one without the other"),
+                "make them NOT NULL first: a row that is half empty would not be checked",
+            ),
+            no_key=refuse(
+                literal(f"{parent} has no key of exactly {', '.join(self._theirs)} and {self.time.parent_column}"),
+                "widen it first: op.widen_primary_key or op.widen_unique_constraint",
+            ),
+        )
+
+    def _refuse_rows(self) -> str:
+        """One join tells both the rows without a parent and those with several."""
+        time = self.time
+        theirs = ", ".join(self._theirs)
+        count = (
+            f"SELECT count(*) FILTER (WHERE p.parents IS NULL), count(*) FILTER (WHERE p.parents > 1) "
+            f"FROM {time.subject} c LEFT JOIN (SELECT {theirs}, count(*) AS parents "
+            f"FROM {time.parent_subject} GROUP BY {theirs}) p ON {time.matches('c')} "
+            f"WHERE {' AND '.join(f'c.{name} IS NOT NULL' for name in self._ours)}"
+        )
+        return assemble(
+            """
             -- Hidden rows would stay unfilled: better an error than that.
             PERFORM set_config('row_security', 'off', true);
             EXECUTE {{count}} INTO number, ambiguous;
@@ -66,39 +106,23 @@ class WideReference:
               {{several_parents}}
             END IF;
             """,
-            find_type=time.find_type(),
-            find_nullable=self.find_nullable(),
-            table=literal(self.time.subject),
-            column=literal(self.time.column),
-            parent=literal(time.parent_subject),
-            key=", ".join(map(literal, (*self.time.references.values(), self.time.parent_column))),
-            several="true" if len(self.time.references) > 1 else "false",
             count=literal(count),
-            not_plain=refuse(
-                literal(f"{self.time.subject} is not a plain table, which alone can refer to a hypertable"),
-                "use op.drop_foreign_key_to: the reference stays, and is not checked",
-            ),
-            column_there=refuse(
-                literal(f"{self.time.subject} has a column {identifier(self.time.column)} already"),
-                "choose another name: the copy of the parent's time is added here",
-            ),
-            half_empty=refuse(
-                literal(f"the columns {', '.join(ours)} of {self.time.subject} may be empty one without the other"),
-                "make them NOT NULL first: a row that is half empty would not be checked",
-            ),
-            no_key=refuse(
-                literal(
-                    f"{time.parent_subject} has no key of exactly {', '.join(theirs)} and {self.time.parent_column}"
-                ),
-                "widen it first: op.widen_primary_key or op.widen_unique_constraint",
-            ),
             orphans=self._orphans_refused(),
             several_parents=refuse(
-                f"format('%s rows of %s have several parents in %s', ambiguous, {literal(self.time.subject)}, "
+                f"format('%s rows of %s have several parents in %s', ambiguous, {literal(time.subject)}, "
                 f"{literal(time.parent_subject)})",
                 "delete the parents that should not be, or fill the column and add the foreign key by hand",
             ),
         )
+
+    @property
+    def _ours(self) -> list[str]:
+        """The columns by which rows lead to their parents."""
+        return [identifier(name) for name in self.time.references]
+
+    @property
+    def _theirs(self) -> list[str]:
+        return [identifier(name) for name in self.time.references.values()]
 
     def find_nullable(self) -> str:
         ours = ", ".join(map(literal, self.time.references))
