@@ -25,6 +25,7 @@ def attached(request: HypertableRequest, *, or_copied: bool = False) -> str:
     needed = REQUIREMENTS["attach_chunk"]
     copying = asked(request)
     attaching = copying | {
+        "migrate_data": "true",  # into the first chunk, as far as create_hypertable knows
         "count_rows": expanded("attach_rows"),
         "without_indexes": "",
         "hold": literal(ATTACHED_SCHEMA),

@@ -4,13 +4,7 @@ held := format('%I.%I', hold, hold);
 
 -- An empty hypertable takes the table's place. Indexes, checks and foreign keys come before the chunk, which has the like
 -- of them already; what concerns the rows comes after it.
-FOR number IN 1 .. cardinality(definitions) LOOP
-  IF ranks[number] < 50 THEN
-    EXECUTE definitions[number];
-  END IF;
-END LOOP;
-target := full_name::regclass;
-{{carry_identities}}
+{{make_table}}
 FOR number IN 1 .. cardinality(definitions) LOOP
   IF ranks[number] BETWEEN 50 AND 56 THEN
     EXECUTE definitions[number];
@@ -29,17 +23,8 @@ FOR number IN 1 .. cardinality(definitions) LOOP
     EXECUTE definitions[number];
   END IF;
 END LOOP;
-FOREACH statement IN ARRAY repointing LOOP
-  EXECUTE statement;
-END LOOP;
-FOR number IN 1 .. cardinality(definitions) LOOP
-  IF ranks[number] >= 70 THEN
-    EXECUTE definitions[number];
-  END IF;
-END LOOP;
+{{make_the_rest}}
 
--- The new objects, under the old names.
-relations := ARRAY(SELECT name::regclass FROM unnest(relation_names) WITH ORDINALITY AS r (name, place) ORDER BY place);
-doomed_functions := ARRAY(SELECT name::regprocedure FROM unnest(function_names) WITH ORDINALITY AS f (name, place) ORDER BY place);
+{{new_objects}}
 unwanted_indexes := ARRAY(SELECT indexrelid FROM pg_index
                           WHERE indrelid = target AND NOT indexrelid::regclass::text = ANY (indexes_before));

@@ -1,12 +1,6 @@
 {{step_aside}}
 
-FOR number IN 1 .. cardinality(definitions) LOOP
-  IF ranks[number] < 50 THEN
-    EXECUTE definitions[number];
-  END IF;
-END LOOP;
-target := full_name::regclass;
-{{carry_identities}}
+{{make_table}}
 
 SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) INTO column_list
 FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND attgenerated = '';
@@ -23,11 +17,4 @@ FOR number IN 1 .. cardinality(definitions) LOOP
     EXECUTE statement;
   END IF;
 END LOOP;
-FOREACH statement IN ARRAY repointing LOOP
-  EXECUTE statement;
-END LOOP;
-FOR number IN 1 .. cardinality(definitions) LOOP
-  IF ranks[number] >= 70 THEN
-    EXECUTE definitions[number];
-  END IF;
-END LOOP;
+{{make_the_rest}}

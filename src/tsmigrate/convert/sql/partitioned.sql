@@ -1,88 +1,33 @@
 -- A partitioned table: an empty hypertable takes its name and all that is said of it. Its rows move there, or its
 -- partitions become chunks; it waits aside, with the partitions that it keeps, for the way back.
 DECLARE
-  -- What is asked
-  table_name text := {{table}};
-  time_column name := {{column}};
-  wanted_interval text := {{interval}};
-  is_integer_interval bool := {{is_integer_interval}};
-  hash_column name := {{hash_column}};
-  hash_partitions int := {{hash_partitions}};
-  now_function text := {{integer_now}};
-  migrate bool := {{migrate_data}};
-  default_indexes bool := {{default_indexes}};
-  attach_wanted bool := {{attach_wanted}};    -- where a partition permits it
-  or_copied bool := {{or_copied}};            -- where the server does not
-  -- What is found
-  target regclass := to_regclass(table_name);
-  facts record;
-  hypertables oid[];          -- all there are
-  already_on name;            -- the partition column, where the table is one of them
-  wanted_length numeric;      -- the interval in seconds, or in the column's unit; NULL: it is none
-  extension_schema name;
-  counted bigint;
+  attach_wanted bool := {{attach_wanted}};  -- where a partition permits it
+  or_copied bool := {{or_copied}};  -- where the server does not
+  {{declare_conversion}}
   checksum numeric;
-  counted_before bigint;
   checksum_before numeric;
   further_counts text;
-  missing bigint;
-  infinite bigint;
   earliest numeric;
   latest numeric;
-  expected_chunks bigint;
-  reasons text[] := '{}';
-  mends text[] := '{}';
   found_reasons text[];
   found_mends text[];
-  statement text;
-  {{settings_found}}
   callers_tablespace text := current_setting('default_tablespace');
-  -- What must come back
-  was_nullable bool;
-  indexes_before text[];
-  publications text[];
-  trigger record;
-  triggers text[] := '{}';
-  trigger_modes text[] := '{}';
-  triggers_kept_off text[] := '{}';
+  {{declare_definitions}}
+  ranks_before int[];
+  number_of_index int := 0;  -- which is being built
+  indexes_to_build int;
+  column_list text;
+  -- Its partitions
   partition_trigger_modes text[];  -- where a partition's copy of a trigger is enabled in its own way
   own_triggers_off text[];
   own_triggers_on text[];
-  remembered jsonb;
-  -- What depends on the table
-  doomed_relations oid[];     -- views and materialized views that are dropped and made anew, those they depend on first
-  doomed_functions oid[];
-  doomed_names text[];        -- both, in the order in which they are made
-  relations oid[];            -- whose definitions are kept: the table, its identity sequences and doomed_relations
-  relation_names text[];
-  function_names text[];
-  unwanted_indexes oid[] := '{}';
-  unwanted_foreign_keys oid[] := '{}';
-  detaching text[];
-  repointing text[];
-  -- Definitions: statements with the place in which each is run
-  ranks int[];
-  definitions text[];
-  ranks_before int[];
-  definitions_before text[];
-  rebuilding text[];          -- those that come after the rows
-  number_of_index int := 0;   -- which is being built
-  indexes_to_build int;
-  said_otherwise text;
-  number int;
-  hold name;
-  held text;
-  full_name text;
-  column_list text;
-  identity record;
-  -- Its partitions
   partition record;
   other_hold name;
-  holds jsonb;                -- each schema aside, with the one whose partitions it keeps
+  holds jsonb;             -- each schema aside, with the one whose partitions it keeps
   lower_bound text;
   upper_bound text;
   has_rows bool;
-  attached jsonb := '[]';     -- the partitions that have become chunks, as they were
+  attached jsonb := '[]';  -- the partitions that have become chunks, as they were
 BEGIN
   {{partitions_attach_support}}
   {{settings_for_speed}}
@@ -135,13 +80,7 @@ BEGIN
   END LOOP;
   {{compare_definitions}}
 
-  {{rows}}
-  IF (counted, checksum) IS DISTINCT FROM (counted_before, checksum_before) THEN
-    RAISE EXCEPTION USING ERRCODE = {{mismatch}},
-      MESSAGE = format('%s had %s rows (checksum %s) and as a hypertable would have %s (checksum %s)',
-                       table_name, counted_before, checksum_before, counted, checksum),
-      HINT = 'Nothing was changed: the transaction is rolled back. Look for what alters or drops rows on their way, such as an event trigger.';
-  END IF;
+  {{verify_copied}}
   {{verify_repointed}}
   {{empty_partitions}}
 

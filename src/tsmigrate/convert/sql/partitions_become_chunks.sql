@@ -1,12 +1,6 @@
 -- An empty hypertable takes the table's place. Keys, indexes and foreign keys come after the rows, but for those of
 -- partitions that become chunks: these have the like of them already.
-FOR number IN 1 .. cardinality(definitions) LOOP
-  IF ranks[number] < 50 THEN
-    EXECUTE definitions[number];
-  END IF;
-END LOOP;
-target := full_name::regclass;
-{{carry_identities}}
+{{make_table}}
 {{drop_held_policies}}
 FOR number IN 1 .. cardinality(definitions) LOOP
   IF attach_wanted AND ranks[number] BETWEEN 50 AND 56 THEN
@@ -39,8 +33,6 @@ FOR number IN 1 .. cardinality(definitions_before) LOOP
 END LOOP;
 PERFORM set_config('default_tablespace', '', true);
 
--- The new objects, under the old names.
-relations := ARRAY(SELECT name::regclass FROM unnest(relation_names) WITH ORDINALITY AS r (name, place) ORDER BY place);
-doomed_functions := ARRAY(SELECT name::regprocedure FROM unnest(function_names) WITH ORDINALITY AS f (name, place) ORDER BY place);
+{{new_objects}}
 unwanted_indexes := ARRAY(SELECT indexrelid FROM pg_index
                           WHERE indrelid = target AND NOT indexrelid::regclass::text = ANY (indexes_before));

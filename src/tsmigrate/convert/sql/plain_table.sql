@@ -11,32 +11,12 @@ DECLARE
   remembered jsonb;
   {{settings_found}}
   forced bool;
-  -- What depends on the table
-  doomed_relations oid[];   -- views and materialized views that are dropped and made anew, those they depend on first
-  doomed_functions oid[];
-  doomed_names text[];      -- both, in the order in which they are made
-  relations oid[];          -- whose definitions are kept: the table, its identity sequences and doomed_relations
-  relation_names text[];
-  function_names text[];
-  unwanted_indexes oid[];   -- added by create_hypertable
-  unwanted_foreign_keys oid[] := '{}';
-  detaching text[];
-  repointing text[];
-  -- Definitions: statements with the place in which each is run
-  ranks int[];
-  definitions text[];
+  {{declare_definitions}}
   ranks_before int[];
-  definitions_before text[];
-  said_otherwise text;
   statement text;
-  number int;
-  number_of_index int := 0; -- which is being built
+  number_of_index int := 0;  -- which is being built
   indexes_to_build int;
-  hold name;
-  held text;
-  full_name text;
   column_list text;
-  identity record;
   attached text;            -- what was the table, if it was attached and is still a chunk, or waits aside with its partitions
   attached_in text[];       -- the schemas that were made for it
   partitioned jsonb;        -- what is remembered of a table that was partitioned

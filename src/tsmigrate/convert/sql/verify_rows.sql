@@ -7,8 +7,6 @@ IF (counted, checksum) IS DISTINCT FROM (counted_before, checksum_before) THEN
     HINT = 'Nothing was changed: the transaction is rolled back. Look for what alters or drops rows on their way.';
 END IF;
 
--- The new objects, under the old names.
 PERFORM set_config('search_path', '', true);
-relations := ARRAY(SELECT name::regclass FROM unnest(relation_names) WITH ORDINALITY AS r (name, place) ORDER BY place);
-doomed_functions := ARRAY(SELECT name::regprocedure FROM unnest(function_names) WITH ORDINALITY AS f (name, place) ORDER BY place);
+{{new_objects}}
 unwanted_indexes := '{}';
