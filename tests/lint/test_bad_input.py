@@ -97,6 +97,20 @@ def test_a_nesting_bomb_is_a_finding(judge: Judge, sql: str) -> None:
     assert "TSQ101" in codes(judged)
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM ht WHERE ((id, time), v) IN (SELECT (x, y), z FROM u)",
+        "SELECT * FROM (SELECT (id, time) AS r FROM ht) a JOIN (SELECT (x, y) AS r FROM u) b USING (r)",
+        "SELECT * FROM (SELECT (id, time) AS r FROM ht) a NATURAL JOIN (SELECT (x, y) AS r FROM u) b",
+    ],
+)
+def test_rows_that_a_join_compares_are_read_by_their_columns(judge: Judge, sql: str) -> None:
+    judged = judge(sql.encode())
+    assert not judged.unparsed
+    assert codes(judged) == {"TSQ206"}
+
+
 def test_python_bombs(judge: Judge) -> None:
     deep = f'execute("{BAD}")\nx = ' + "(" * 150 + "1" + ")" * 150
     assert codes(judge(deep.encode(), "a.py")) == {"TSQ101"}

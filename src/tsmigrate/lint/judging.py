@@ -211,7 +211,7 @@ class File:
 
             custom_plans = bodies.forces_custom_plans(body)
             for inner in bodies.inner_statements(node, text):
-                self._inner(replace(inner, custom_plans=custom_plans), text, offsets, snippet)
+                self._inner(replace(inner, custom_plans=custom_plans), offsets, snippet)
             return
         context = Context(self.engine.known, self.engine.target, search_path=self.search_path, holes=snippet.holes)
         if kind == "PrepareStmt":
@@ -219,7 +219,7 @@ class File:
             context = replace(context, parameter_types=types)
         self._query(node, text, offsets, snippet, context)
 
-    def _inner(self, inner: Inner, text: bytes, offsets: Offsets, snippet: Snippet) -> None:
+    def _inner(self, inner: Inner, offsets: Offsets, snippet: Snippet) -> None:
         """A statement of a function's body."""
         if not self.engine.names.within(inner.text):
             return
@@ -242,7 +242,6 @@ class File:
         )
         for node in nodes:
             self._query(node["stmt"], inner.text, offsets.moved(inner.offset), here, context)
-        del text
 
     def _query(self, node: Node, text: bytes, offsets: Offsets, snippet: Snippet, context: Context) -> None:
         whole = Statement(text, node, self.engine.known, self.engine.target, context.search_path)

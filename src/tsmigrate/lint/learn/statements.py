@@ -19,7 +19,6 @@ TELLS = re.compile(
     re.IGNORECASE,
 )
 _VOLATILITY = {"immutable", "stable", "volatile"}
-_LEADING = frozenset({"AEXPR_OP"})
 
 
 class Learner:
@@ -73,9 +72,8 @@ class Learner:
                 columns[one["colname"]] = _type(one.get("typeName"))
             elif kind == "TableLikeClause":
                 columns |= self.known.tables.get(self.name(one["relation"]), {})
-        if "partspec" in body or "inhRelations" in body:
-            for parent in body.get("inhRelations", ()):
-                columns |= self.known.tables.get(self.name(parent.get("RangeVar", {})), {})
+        for parent in body.get("inhRelations", ()):
+            columns |= self.known.tables.get(self.name(parent.get("RangeVar", {})), {})
         self.known.tables[name] = columns
         options = {one["DefElem"]["defname"]: one["DefElem"] for one in body.get("options", ())}
         column = strings([options.get("partition_column", {}).get("arg", {})])

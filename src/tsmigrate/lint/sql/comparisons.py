@@ -35,9 +35,7 @@ def comparison(body: Any, scope: Scope, negated: bool) -> list[Predicate]:
         if operator == "!=":
             operator = "<>"
         if operator in _NEGATED:
-            if left.row is not None and right.row is not None and len(left.row) == len(right.row):
-                return _rows(left, _NEGATED[operator] if negated else operator, right, scope)
-            return [compare(left, _NEGATED[operator] if negated else operator, right, scope)]
+            return joined(left, _NEGATED[operator] if negated else operator, right, scope)
         if operator in ("@>", "<@") and not negated:
             return [_range(left, operator, right, body, scope)]
     if kind == "AEXPR_IN":
@@ -168,8 +166,8 @@ def _crosses(column: str | None, other: str | None, scope: Scope) -> bool:
     return False
 
 
-def joined(left: Value, right: Value, operator: str, scope: Scope) -> Predicate:
-    """The predicate of `x IN (SELECT y …)` once it is a join."""
-    if left.row is not None and right.row is not None:
-        raise ValueError("rows are compared by their columns")
-    return compare(left, operator, right, scope)
+def joined(left: Value, operator: str, right: Value, scope: Scope) -> list[Predicate]:
+    """`left operator right`, written so or not, as in a join by USING; rows are compared by their columns."""
+    if left.row is not None and right.row is not None and len(left.row) == len(right.row):
+        return _rows(left, operator, right, scope)
+    return [compare(left, operator, right, scope)]

@@ -217,7 +217,7 @@ def _join(body: Any, scope: Scope) -> Tree | None:
         one = scope.merged.get(name) or among(lefts.values(), name)
         other = among(rights.values(), name)
         if one is not None and other is not None:
-            on += placed([comparisons.joined(one, other, "=", scope)], scope)
+            on += placed(comparisons.joined(one, "=", other, scope), scope)
             scope.merged[name] = other if kind == "JOIN_RIGHT" else one
             if kind == "JOIN_FULL":
                 scope.merged[name] = Value(When.PLAN, one.vars | other.vars, Shape.WRAPPED, wrapped_by="FULL JOIN")

@@ -102,12 +102,11 @@ def _reading(relation: Relation, level: Level, its: Solved, by_domain: dict[Doma
         reading.bounded_partner = partners[0] if partners else None
     reading.others = [other for other in level.relations if other is not relation]
     reading.barrier = next((barrier for blocked, barrier in mine.barriers if blocked == var), None)
-    for domain, solved in by_domain.items():
+    for domain in by_domain:
         for predicate in domain.predicates:
             reading.unknown = reading.unknown or predicate.unknown
             reading.troubles += [seen for seen in predicate.troubles if seen.var == var]
             reading.filtered = reading.filtered or any(read.relation is relation for read in predicate.reads)
-        del solved
     reading.unknown = reading.unknown or level.unknown
     return reading
 

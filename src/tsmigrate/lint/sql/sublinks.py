@@ -67,7 +67,11 @@ def _in(body: Any, inside: Any, scope: Scope) -> Tree | None:
     if tree is None or columns is None:
         return Tree(join=Join.SEMI, right=tree) if tree else None
     parts = tested.row if tested.row is not None else [tested]
-    on = [comparisons.joined(part, value, operator, scope) for part, (_, value) in zip(parts, columns, strict=False)]
+    on = [
+        predicate
+        for part, (_, value) in zip(parts, columns, strict=False)
+        for predicate in comparisons.joined(part, operator, value, scope)
+    ]
     for one in on:
         one.troubles = [
             replace(seen, trouble=Trouble.SUBQUERY, what="IN (SELECT …)") if seen.trouble is Trouble.JOINED else seen
