@@ -25,7 +25,7 @@ def main() -> None:
     shown = demo(sys.argv[1] if len(sys.argv) > 1 else "10000")
     console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115, PTH123
     for line in shown.splitlines():
-        console.print(AnsiDecoder().decode_line(line.rstrip()), soft_wrap=True)
+        console.print(AnsiDecoder().decode_line(line.rstrip()), overflow="fold")
     svg = FONT.sub("", console.export_svg(title="make demo", theme=MONOKAI, unique_id="demo"))
     (ROOT / "docs" / "demo.svg").write_text(svg.replace("Fira Code, monospace", "monospace"))
 

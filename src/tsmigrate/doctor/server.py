@@ -7,6 +7,7 @@ from math import ceil
 
 from tsmigrate.capability import OLDEST_TIMESCALEDB, Edition, Server, Version, needing
 from tsmigrate.finding import Finding, Severity
+from tsmigrate.sql import identifier
 
 Check = Callable[[Server], Finding]
 
@@ -148,7 +149,8 @@ def edition(server: Server) -> Finding:
                 Severity.NOTE,
                 "Apache-2 edition: hypertables, yes; columnstore, policies and continuous aggregates, no",
                 why=f"not available here: {', '.join(needing(Edition.COMMUNITY))}",
-                mend="if you need those, use a server with the Community edition (timescaledb.license = 'timescale')",
+                mend="if you need those, use a server with the Community edition (timescaledb.license = 'timescale'); "
+                "or have tsmigrate do what it can in their place: tsmigrate.on_unsupported = emulate",
             )
         case None:
             return Finding("edition", Severity.NOTE, "the edition cannot be told before the extension is created")
@@ -164,7 +166,7 @@ def role(server: Server) -> Finding:
             Severity.WARNING,
             f"role {role.name} may not create anything in database {server.database}",
             why="tsmigrate creates the extension and, when it has something to remember, a schema of its own",
-            mend=f'GRANT CREATE ON DATABASE "{server.database}" TO "{role.name}"',
+            mend=f"GRANT CREATE ON DATABASE {identifier(server.database)} TO {identifier(role.name)}",
         )
     if (
         server.timescale.available
@@ -184,7 +186,7 @@ def role(server: Server) -> Finding:
             Severity.WARNING,
             f"role {role.name} may not log in",
             why="TimescaleDB runs a policy as the table's owner, who therefore needs LOGIN",
-            mend=f'ALTER ROLE "{role.name}" LOGIN, or let a role that may log in own the tables',
+            mend=f"ALTER ROLE {identifier(role.name)} LOGIN, or let a role that may log in own the tables",
         )
     kind = (
         "superuser" if role.superuser else "owns the database" if role.owns_database else "may create in the database"

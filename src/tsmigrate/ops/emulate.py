@@ -99,7 +99,7 @@ def entered(key: Key, row: Row, memory: str = "'{}'") -> str:
 def told(key: Key, what: str, does: str = "") -> str:
     does = does or {
         "emulated": "tsmigrate policies run does it",
-        "deferred": "nothing is done until tsmigrate policies promote on a server that can",
+        "deferred": "until tsmigrate policies promote",
     }.get(what, "")
     return tell(literal(f"{what}: {key.operation} of {key.subject}" + (f" ({does})" if does else "")))
 
