@@ -69,10 +69,7 @@ def apply_settings(settings: str) -> str:
             {{disable}}
           END IF;
           FOR option IN
-            SELECT key, CASE WHEN older OR key = 'interval' THEN 'compress_' ELSE '' END
-                        || CASE key WHEN 'interval' THEN 'chunk_time_interval' WHEN 'indexes' THEN 'index' ELSE key END
-                        AS name, wanted ->> key AS value
-              FROM unnest(ARRAY['segmentby', 'orderby', 'interval', 'indexes']) AS key
+            {{options}}
           LOOP
             IF option.value IS NOT NULL THEN
               options := options || format(', timescaledb.%s = %L', option.name, option.value);
@@ -92,6 +89,7 @@ def apply_settings(settings: str) -> str:
         compressed=COMPRESSED_CHUNKS,
         version=INSTALLED_VERSION,
         read=read_settings("present"),
+        options=_OPTIONS,
         kind=_KIND,
         disable=disable(),
         cannot_reset=refuse(
@@ -100,6 +98,13 @@ def apply_settings(settings: str) -> str:
             "decompress the chunks first; of a hypertable TimescaleDB 2.22 takes it back all the same",
         ),
     )
+
+
+_OPTIONS = """\
+SELECT key, CASE WHEN older OR key = 'interval' THEN 'compress_' ELSE '' END
+            || CASE key WHEN 'interval' THEN 'chunk_time_interval' WHEN 'indexes' THEN 'index' ELSE key END
+            AS name, wanted ->> key AS value
+  FROM unnest(ARRAY['segmentby', 'orderby', 'interval', 'indexes']) AS key"""
 
 
 def disable() -> str:

@@ -30,6 +30,14 @@ def _deferred(key: Key) -> str:
 
 _SKIPPED = "'{\"skipped\": true}'"
 
+_FIND_CHUNKS = """\
+EXECUTE format(
+  'SELECT array_agg(format(''%%I.%%I'', c.chunk_schema, c.chunk_name) ORDER BY c.chunk_name)
+     FROM timescaledb_information.chunks c
+     JOIN show_chunks($1, older_than => $2::%s) AS s (shown)
+       ON s.shown = format(''%%I.%%I'', c.chunk_schema, c.chunk_name)::regclass
+    WHERE NOT c.is_compressed', facts.span_type) INTO chunks USING facts.relation, older;"""
+
 
 @operation
 @dataclass(frozen=True)
@@ -82,12 +90,7 @@ class CompressChunks(TableOperation):
                   {{read}}
                   {{reasons}}
                   {{keep}}
-                  EXECUTE format(
-                    'SELECT array_agg(format(''%%I.%%I'', c.chunk_schema, c.chunk_name) ORDER BY c.chunk_name)
-                       FROM timescaledb_information.chunks c
-                       JOIN show_chunks($1, older_than => $2::%s) AS s (shown)
-                         ON s.shown = format(''%%I.%%I'', c.chunk_schema, c.chunk_name)::regclass
-                      WHERE NOT c.is_compressed', facts.span_type) INTO chunks USING facts.relation, older;
+                  {{find_chunks}}
                   COMMIT;
                   FOREACH chunk IN ARRAY coalesce(chunks, '{}') LOOP
                     {{compress}}
@@ -108,6 +111,7 @@ class CompressChunks(TableOperation):
                 read=older.read(),
                 reasons=refuse_all(f"{COMPRESS} of {self.subject}", (NOT_ITS_OWNER, NO_COLUMNSTORE, older.reason)),
                 keep=undo.keep(key, "'{}'"),
+                find_chunks=_FIND_CHUNKS,
                 compress=chunkwise.compress(run),
                 remember_chunk=chunkwise.remember_chunk(key),
                 progress=chunkwise.tell_now_and_then(

@@ -130,12 +130,7 @@ class WidenForeignKey(TableOperation):
                     {{add}}
                     COMMIT;
                   END IF;
-                  {{lock_to_validate}}
-                  ALTER TABLE {{subject}} VALIDATE CONSTRAINT {{constraint}};
-                  COMMIT;
-                  IF NOT nullable THEN
-                    {{set_not_null}}
-                  END IF;
+                  {{validate}}
                 END
                 """,
                 require_support=require_support(key, run),
@@ -148,10 +143,7 @@ class WidenForeignKey(TableOperation):
                 fill_in_batches=reference.fill_in_batches(),
                 orphans=reference.refuse_orphans(),
                 add=reference.add(key),
-                lock_to_validate=reference.lock("SHARE UPDATE EXCLUSIVE"),
-                subject=self.subject,
-                constraint=identifier(self.constraint),
-                set_not_null=reference.set_not_null(),
+                validate=reference.validate(),
             )
         ]
 

@@ -242,7 +242,24 @@ class WideReference:
             note=undo.amend(key, "'{\"added\": true}'"),
         )
 
-    def set_not_null(self) -> str:
+    def validate(self) -> str:
+        """Writers are not blocked meanwhile."""
+        return assemble(
+            """
+            {{lock}}
+            ALTER TABLE {{subject}} VALIDATE CONSTRAINT {{constraint}};
+            COMMIT;
+            IF NOT nullable THEN
+              {{set_not_null}}
+            END IF;
+            """,
+            lock=self.lock("SHARE UPDATE EXCLUSIVE"),
+            subject=self.time.subject,
+            constraint=identifier(self.constraint),
+            set_not_null=self._set_not_null(),
+        )
+
+    def _set_not_null(self) -> str:
         """A CHECK that is validated first spares the scan under an exclusive lock."""
         check = identifier(self.time.trigger)
         return assemble(
