@@ -16,8 +16,8 @@ from tsmigrate import connect, url
 from tsmigrate.apt import Progress
 from tsmigrate.capability import Edition
 from tsmigrate.errors import SandboxError, UsageError
-from tsmigrate.sandbox import cluster, engines, locks, places
-from tsmigrate.sandbox.cluster import Sandbox
+from tsmigrate.sandbox import cluster, engines, locks, places, record
+from tsmigrate.sandbox.record import Sandbox
 
 DEFAULT_NAME = "default"
 
@@ -61,7 +61,7 @@ def up(
     _remove_abandoned(progress)
     wanted = _Wanted(edition, pg_bin, dict(settings or {}))
     with locks.locked(name) as lock:
-        sandbox = cluster.read(folder)
+        sandbox = record.read(folder)
         if sandbox and not sandbox.ready:
             cluster.remove(sandbox)
             sandbox = None
@@ -90,7 +90,7 @@ def down(name: str = DEFAULT_NAME) -> bool:
     if not _folder(name).exists():
         return False
     with locks.locked(name) as lock:
-        sandbox = cluster.read(_folder(name))
+        sandbox = record.read(_folder(name))
         if sandbox:
             cluster.remove(sandbox)
         Path(lock.name).unlink()
@@ -126,7 +126,7 @@ def _disown(name: str) -> None:
 
 def status(name: str = DEFAULT_NAME) -> Status | None:
     """How that sandbox is. None: there is none."""
-    sandbox = cluster.read(_folder(name))
+    sandbox = record.read(_folder(name))
     return Status(sandbox, cluster.running_pid(sandbox)) if sandbox and sandbox.ready else None
 
 
@@ -208,7 +208,7 @@ def _make(name: str, wanted: _Wanted, lock: IO[str], progress: Progress) -> Sand
     try:
         return cluster.make(_folder(name), name, engine, wanted.settings, lock=lock.fileno())
     except BaseException:
-        unfinished = cluster.read(_folder(name))
+        unfinished = record.read(_folder(name))
         if unfinished:
             cluster.remove(unfinished)
         raise
@@ -242,8 +242,8 @@ def _make_database(sandbox: Sandbox) -> None:
     """The database that the URL names; also when whoever started the server was killed before making it."""
     with _connected(sandbox) as connection:
         known = text("SELECT EXISTS (SELECT FROM pg_database WHERE datname = :name)")
-        if not connection.execute(known, {"name": cluster.DATABASE}).scalar_one():
-            connection.execute(text(f"CREATE DATABASE {cluster.DATABASE}"))
+        if not connection.execute(known, {"name": record.DATABASE}).scalar_one():
+            connection.execute(text(f"CREATE DATABASE {record.DATABASE}"))
 
 
 @contextmanager

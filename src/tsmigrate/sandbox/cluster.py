@@ -1,7 +1,7 @@
 """One private PostgreSQL server: made, started, watched and stopped through its own programs.
 
 Everything of a sandbox lies in one folder: its data and its socket, each of mode 0700, its configuration, a password
-file, and `sandbox.json`, which says that tsmigrate made it. A folder without that file is never touched.
+file, and its `record`.
 
 Made by root, the folder is root's and only data and socket belong to the account that runs the server: root writes
 nothing where that account could have laid a symbolic link.
@@ -9,7 +9,6 @@ nothing where that account could have laid a symbolic link.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -19,21 +18,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote
 
 from tsmigrate.capability import Version
 from tsmigrate.errors import SandboxError
 from tsmigrate.sandbox import places
 from tsmigrate.sandbox.engines import Engine
+from tsmigrate.sandbox.programs import as_account, mend_for, telling_line
+from tsmigrate.sandbox.record import SUPERUSER, Sandbox, write
 
-SUPERUSER = "postgres"
-DATABASE = "sandbox"
 PORTS = range(54320, 54420)
 START_SECONDS = 60
 STOP_SECONDS = 20
-MADE_BY = "tsmigrate"
 
 _SETTINGS = """\
 # Written by tsmigrate for a throwaway server. UNSAFE for data you would miss: a crash of the machine loses it.
@@ -66,95 +63,6 @@ _ACCESS = """\
 local all all peer map=sandbox
 host all all 127.0.0.1/32 scram-sha-256
 """
-
-
-@dataclass(frozen=True)
-class Sandbox:
-    """What sandbox.json says of a sandbox."""
-
-    folder: Path
-    name: str
-    ready: bool  # False: its making was cut off
-    bin: Path
-    postgres: str
-    timescaledb: str
-    edition: str
-    preload: str
-    account: str
-    port: int
-    tcp: bool
-    settings: Mapping[str, str] = field(default_factory=dict)  # of PostgreSQL's, beyond ours
-
-    @property
-    def data(self) -> Path:
-        return self.folder / "data"
-
-    @property
-    def socket(self) -> Path:
-        return self.folder / "socket"
-
-    @property
-    def log(self) -> Path:
-        return self.data / "server.log"
-
-    @property
-    def passfile(self) -> Path:
-        return self.folder / "passfile"
-
-    @property
-    def url(self) -> str:
-        """By the socket; it needs no password."""
-        return f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(str(self.socket))}&port={self.port}"
-
-    @property
-    def tcp_url(self) -> str:
-        """By loopback; the password is in the file that it names."""
-        passfile = quote(str(self.passfile))
-        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{DATABASE}?passfile={passfile}"
-
-    def __str__(self) -> str:
-        return f'sandbox "{self.name}"'
-
-
-def read(folder: Path) -> Sandbox | None:
-    """The sandbox in `folder`. None: there is no such folder. Refused: somebody else made it."""
-    try:
-        content = (folder / "sandbox.json").read_text()
-    except FileNotFoundError:
-        if not folder.exists() or not any(folder.iterdir()):
-            return None
-        raise _not_ours(folder) from None
-    except OSError as error:
-        raise SandboxError(f"{folder} cannot be read: {error.strerror}", mend="run as the user who made it") from error
-    try:
-        record = json.loads(content)
-        if record.pop("made_by") != MADE_BY:
-            raise _not_ours(folder)
-        # Another version may have written it: what we do not know is passed over, what is new has a default.
-        known = {each.name: record[each.name] for each in fields(Sandbox) if each.name in record}
-        return Sandbox(**{**known, "folder": folder, "bin": Path(record["bin"])})
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise SandboxError(
-            f"{folder / 'sandbox.json'} is damaged",
-            mend=f"end the server whose process id stands in {folder / 'data' / 'postmaster.pid'}, if it runs, "
-            f"and delete {folder} by hand",
-        ) from None
-
-
-def _not_ours(folder: Path) -> SandboxError:
-    return SandboxError(
-        f"{folder} holds files that tsmigrate did not make, and is left alone",
-        mend="choose another --name, or move the folder away",
-    )
-
-
-def write(sandbox: Sandbox) -> Sandbox:
-    record = {"made_by": MADE_BY, **asdict(sandbox), "bin": str(sandbox.bin)}
-    del record["folder"]
-    new = sandbox.folder / ".sandbox.json"
-    new.write_text(json.dumps(record, indent=2) + "\n")
-    new.replace(sandbox.folder / "sandbox.json")
-    return sandbox
 
 
 def make(folder: Path, name: str, engine: Engine, settings: Mapping[str, str], *, lock: int) -> Sandbox:
@@ -202,7 +110,7 @@ def _make_folders(sandbox: Sandbox, account: places.Account) -> None:
             places.give(folder, account)
     except OSError as error:
         raise _no_room(error, sandbox.folder) from error
-    if _as_account(["test", "-w", str(sandbox.data)], account).returncode != 0:
+    if as_account(["test", "-w", str(sandbox.data)], account).returncode != 0:
         raise SandboxError(
             f"the account {account.name}, which is to run the server, cannot enter {sandbox.folder}",
             mend=f"set {places.STATE_DIR} to a folder that every user may enter, such as one under /var/tmp",
@@ -221,7 +129,7 @@ def _initdb(sandbox: Sandbox, engine: Engine, account: places.Account, lock: int
     once = sandbox.folder / "password"
     _private_file(once, password + "\n", account)
     _private_file(sandbox.passfile, f"*:*:*:{SUPERUSER}:{password}\n", account)
-    done = _as_account(
+    done = as_account(
         [
             engine.program("initdb"),
             *("--pgdata", str(sandbox.data), "--username", SUPERUSER, "--pwfile", str(once)),
@@ -233,7 +141,7 @@ def _initdb(sandbox: Sandbox, engine: Engine, account: places.Account, lock: int
     )
     once.unlink()
     if done.returncode != 0:
-        raise SandboxError(f"initdb failed: {_telling_line(done.stderr)}", mend=_mend_for(done.stderr))
+        raise SandboxError(f"initdb failed: {telling_line(done.stderr)}", mend=mend_for(done.stderr))
 
 
 def locale(postgres: Version) -> list[str]:
@@ -282,7 +190,7 @@ def start(sandbox: Sandbox, *, tcp: bool) -> Sandbox:
         if complaint is None:
             return sandbox
         if "could not create any TCP/IP sockets" not in complaint:
-            raise SandboxError(f"{sandbox} does not start: {_telling_line(complaint)}", mend=_mend_for(complaint))
+            raise SandboxError(f"{sandbox} does not start: {telling_line(complaint)}", mend=mend_for(complaint))
     raise SandboxError(f"{sandbox} finds no free port between {PORTS[0]} and {PORTS[-1]}", mend="free one of them")
 
 
@@ -302,7 +210,7 @@ def _try_to_start(sandbox: Sandbox) -> str | None:
         + "".join(f"{name} = {_quoted(value)}\n" for name, value in sandbox.settings.items()),
     )
     before = sandbox.log.stat().st_size if sandbox.log.exists() else 0
-    started = _as_account(
+    started = as_account(
         [
             str(sandbox.bin / "pg_ctl"),
             *("--pgdata", str(sandbox.folder), "--log", str(sandbox.log), "--wait", f"--timeout={START_SECONDS}"),
@@ -419,46 +327,3 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def _as_account(
-    command: list[str], account: places.Account, *, inherited: tuple[int, ...] = ()
-) -> subprocess.CompletedProcess[str]:
-    """Run one of PostgreSQL's programs as the account that owns the server. Its output goes through a file, not a
-    pipe: a server started by pg_ctl would hold the pipe open."""
-    with places.scratch_file(account) as output:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            check=False,
-            cwd="/",
-            env=places.bare_environment(),
-            umask=0o077,
-            start_new_session=True,
-            pass_fds=inherited,
-            **places.switched_to(account),
-        )
-        output.seek(0)
-        said = output.read().decode(errors="replace")
-    return subprocess.CompletedProcess(command, done.returncode, stdout="", stderr=said)
-
-
-def _telling_line(text: str) -> str:
-    """The line of a program's output or a server's log that says what went wrong."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    # A mistake in a setting is logged before the FATAL line, which says only that there is one.
-    for word in ("unrecognized configuration", "invalid value for", "FATAL:", "PANIC:", "error:", "could not"):
-        for line in lines:
-            if word in line:
-                return line[line.index(word) :].strip()
-    return lines[-1].strip() if lines else "it gave no reason"
-
-
-def _mend_for(text: str) -> str:
-    if "No space left on device" in text:
-        return f"the disk is full: free some room, or set {places.STATE_DIR} to a roomier folder"
-    if "shared memory" in text or "semaphores" in text:
-        return "the system has no shared memory left for another server: end one, or raise its limits"
-    return "see whether another engine works: tsmigrate sandbox engines"
