@@ -48,3 +48,12 @@ def many_chunks(migration: Any, number: int) -> None:
         migration.execute(
             f"INSERT INTO reading VALUES (timestamptz '2020-01-01 UTC' + interval '{day} days', 1, {day})"
         )
+
+
+def refresh(migration: Any, name: str = "Hourly %") -> None:
+    alone(migration, f"CALL refresh_continuous_aggregate('\"{name}\"', NULL, NULL)")
+
+
+def forget(migration: Any) -> None:
+    """Let the aggregate be one that another revision created."""
+    migration.execute("DROP SCHEMA tsmigrate CASCADE")

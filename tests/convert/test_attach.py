@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from convert_support import NASTY, Outcome, Session, assert_same, attach, plain, rows_and_sequences
+from attach_support import KEYED, LATER, READINGS, attached, community, object_of
+from convert_support import NASTY, Session, assert_same, attach, plain, rows_and_sequences
 from convert_support import NASTY_TABLE as TABLE
 from tsmigrate.capability import ATTACHES_CLEANLY, Edition, Version
 from tsmigrate.catalog.relation import Relation
@@ -17,23 +18,11 @@ from tsmigrate.convert.request import HashDimension
 from tsmigrate.plpgsql import REFUSED
 from tsmigrate.sql import raw
 
-community = pytest.mark.edition(Edition.COMMUNITY)
-READINGS = Relation("public", "readings")
-
-
-def object_of(session: Session, table: Relation) -> Any:
-    """What it is to the server: the same object, in the same file."""
-    return session.rows(f"SELECT oid, relfilenode FROM pg_class WHERE oid = $x${table}$x$::regclass")
-
 
 def rows_and_own_sequences(session: Session, table: Relation) -> Any:
     """Without those of the chunk, which nobody asks for numbers, and which a way back that fails may set."""
     rows, sequences = rows_and_sequences(session, table)
     return rows, {name: at for name, at in sequences.items() if name.schema != "tsmigrate_attached"}
-
-
-def attached(outcome: Outcome) -> bool:
-    return not any("copied" in notice for notice in outcome.notices)
 
 
 @community
@@ -71,13 +60,6 @@ def test_the_nasty_table_is_attached_and_comes_back_byte_for_byte(  # noqa: PLR0
         assert rows_and_sequences(session, TABLE) == rows
         assert object_of(session, TABLE) == object_before
     assert session.value("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tsmigrate%'") == 0
-
-
-KEYED = """
-CREATE TABLE readings (id bigint GENERATED ALWAYS AS IDENTITY, ts timestamptz, v int, PRIMARY KEY (id, ts));
-INSERT INTO readings (ts, v) SELECT '2026-01-01'::timestamptz + n * interval '1 hour', n FROM generate_series(1, 100) n;
-"""
-LATER = "INSERT INTO readings (ts) SELECT '2030-01-01'::timestamptz + n * interval '1 day' FROM generate_series(1, 5) n"
 
 
 def there_and_back(session: Session, take: Any, *meanwhile: str, **asked: Any) -> None:
@@ -263,93 +245,6 @@ def test_every_reason_against_it_is_told_at_once(edition: Edition, session: Sess
     assert outcome.code == REFUSED, outcome
     for reason in ("readings_pkey", "1 rows have no ts", "-1 day", "hash dimension", "keeper"):
         assert reason in outcome.message, outcome
-    assert_same(before, take())
-
-
-@community
-def test_what_was_changed_on_the_hypertable_stays(edition: Edition, session: Session, reader: str) -> None:
-    session.run(KEYED, "CREATE INDEX by_value ON readings (v)", "ALTER TABLE readings ENABLE ROW LEVEL SECURITY")
-    session.run("CREATE POLICY p ON readings USING (v > 0)", "GRANT SELECT ON readings TO PUBLIC")
-    before = object_of(session, READINGS)
-    session.run(attach())
-    session.run(
-        LATER,
-        "ALTER TABLE readings ADD extra text DEFAULT 'more', ADD CHECK (v < 1000), ALTER v SET STATISTICS 7",
-        "CREATE INDEX by_extra ON readings (extra)",
-        "DROP INDEX by_value",
-        "ALTER POLICY p ON readings USING (v > 1)",
-        "REVOKE SELECT ON readings FROM PUBLIC",
-        f"GRANT UPDATE (v) ON readings TO {reader}",
-        "COMMENT ON TABLE readings IS 'changed'",
-        "CREATE VIEW over AS SELECT r.*, r AS whole FROM readings r",
-    )
-    assert attached(session.run(plain()))
-    assert object_of(session, READINGS) == before
-    assert session.rows("SELECT DISTINCT extra FROM over") == [("more",)]
-    assert session.rows("SELECT indexname FROM pg_indexes WHERE tablename = 'readings' ORDER BY 1") == [
-        ("by_extra",),
-        ("readings_pkey",),
-    ]
-    assert session.value("SELECT qual FROM pg_policies") == "(v > 1)"
-    assert session.value("SELECT obj_description('readings'::regclass)") == "changed"
-    assert not session.value("SELECT has_table_privilege('tsmigrate_reader', 'readings', 'SELECT')")
-    assert session.value("SELECT has_column_privilege('tsmigrate_reader', 'readings', 'v', 'UPDATE')")
-    assert session.value("SELECT count(*) FROM readings") == 105
-
-
-@community
-def test_what_detaching_would_not_give_back_is_copied_back(edition: Edition, session: Session) -> None:
-    session.run(KEYED, "COMMENT ON TABLE readings IS 'gone since'")
-    before = object_of(session, READINGS)
-    session.run(attach(), "COMMENT ON TABLE readings IS NULL", LATER)
-    rows = rows_and_sequences(session, READINGS)[0]
-    outcome = session.run(plain())
-    assert any("cannot be detached" in told and "gone since" in told for told in outcome.notices), outcome
-    assert rows_and_sequences(session, READINGS)[0] == rows
-    assert object_of(session, READINGS) != before
-    assert session.value("SELECT obj_description('readings'::regclass)") is None
-    assert session.value("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'tsmigrate%'") == 0
-
-
-@community
-def test_a_chunk_that_was_dropped_leaves_the_rows_of_the_others(edition: Edition, session: Session, take: Any) -> None:
-    session.run(KEYED)
-    before = take()
-    session.run(attach(), LATER, "SELECT drop_chunks('readings', '2029-01-01'::timestamptz)")
-    outcome = session.run(plain())
-    assert any("is no chunk of it any more" in told for told in outcome.notices), outcome
-    assert session.value("SELECT count(*) FROM readings") == 5
-    assert_same(before, take())
-
-
-@community
-def test_a_chunk_that_was_split_comes_back_with_all_rows(edition: Edition, session: Session, take: Any) -> None:
-    session.run(KEYED)
-    before = take()
-    session.run(
-        attach(), "CALL split_chunk('tsmigrate_attached.tsmigrate_attached', '2026-01-03 00:00:00+00'::timestamptz)"
-    )
-    assert session.value("SELECT count(*) FROM timescaledb_information.chunks") == 2
-    rows = rows_and_sequences(session, READINGS)[0]
-    session.run(plain())
-    assert rows_and_sequences(session, READINGS)[0] == rows
-    assert_same(before, take())
-
-
-@community
-def test_a_compressed_chunk_is_taken_back_first(edition: Edition, session: Session, take: Any) -> None:
-    session.run(KEYED)
-    before = take()
-    session.run(
-        attach(),
-        "ALTER TABLE readings SET (timescaledb.compress, timescaledb.compress_segmentby = 'v')",
-        "SELECT compress_chunk(c) FROM show_chunks('readings') c",
-    )
-    outcome = session.attempt(plain())
-    assert (outcome.code, "in the columnstore" in outcome.message) == (REFUSED, True), outcome
-    session.run("SELECT decompress_chunk(c) FROM show_chunks('readings') c")
-    session.run("ALTER TABLE readings SET (timescaledb.compress = false)")
-    assert attached(session.run(plain()))
     assert_same(before, take())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from attach_support import LATER, READINGS
 from convert_support import (
     CLIENTS,
     PATIENT,
@@ -24,12 +25,10 @@ from convert_support import (
     waiting,
 )
 from tsmigrate.capability import Edition
-from tsmigrate.catalog.relation import Relation
 from tsmigrate.plpgsql import REFUSED
 from tsmigrate.sql import raw
 
 pytestmark = pytest.mark.edition(Edition.COMMUNITY)
-READINGS = Relation("public", "readings")
 PLACE = 7
 KEYED = """
 CREATE TABLE readings (id bigint GENERATED ALWAYS AS IDENTITY, ts timestamptz, v int, PRIMARY KEY (id, ts));
@@ -37,7 +36,6 @@ INSERT INTO readings (ts, v) SELECT '2026-01-01'::timestamptz + n * interval '1 
 COMMENT ON TABLE readings IS 'some';
 CREATE VIEW seen AS SELECT * FROM readings;
 """
-LATER = "INSERT INTO readings (ts) SELECT '2030-01-01'::timestamptz + n * interval '1 day' FROM generate_series(1, 5) n"
 WAYS: dict[str, tuple[Callable[..., str], str]] = {
     "attaching, the table steps aside": (attach, "CREATE SCHEMA"),
     "attaching, the hypertable is made": (attach, "CREATE TABLE"),

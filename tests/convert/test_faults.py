@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Connection
 
 from convert_support import CLIENTS, PATIENT, Session, block, held, plain, until, waiting
+from in_place_support import rows_of
 from tsmigrate import connect
 from tsmigrate.catalog import checksum
 from tsmigrate.catalog.snapshot import Snapshot
@@ -87,11 +88,6 @@ def test_what_is_cut_off_has_changed_nothing_and_a_rerun_finishes(  # noqa: PLR0
     session.run(way())
     assert rows_of(session) == before[0]
     assert bool(session.value("SELECT count(*) FROM timescaledb_information.hypertables")) is (way is block)
-
-
-def rows_of(session: Session) -> checksum.Rows:
-    with connect.connection(session.database) as connection:
-        return checksum.of_table(connection, "readings")
 
 
 @pytest.mark.parametrize("way", [block, plain])

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from convert_support import Session, block
+from preflight_support import examined
 from tsmigrate import connect
 from tsmigrate.catalog.relation import Relation
-from tsmigrate.convert.preflight import Report, Request, examine, scan
+from tsmigrate.convert.preflight import Report, scan
 from tsmigrate.errors import BlockedError, UsageError
 from tsmigrate.finding import Severity
 from tsmigrate.sql import raw
@@ -24,14 +24,6 @@ CREATE TABLE readings (id bigint NOT NULL, ts timestamptz, value int);
 INSERT INTO readings
 SELECT n, '2026-01-01 00:00+00'::timestamptz + n * interval '1 hour', n FROM generate_series(1, 240) n;
 """
-
-
-def examined(session: Session, table: Relation | str = "readings", **asked: Any) -> Report:
-    column, interval = asked.pop("column", "ts"), asked.pop("interval", "1 day")
-    with connect.connection(session.database) as connection:
-        if session.role:
-            connection.execute(raw(f'SET SESSION AUTHORIZATION "{session.role}"'))
-        return examine(connection, Request(table, column, interval, **asked))
 
 
 def told(report: Report, check: str) -> list[str]:

@@ -10,7 +10,7 @@ from alembic.autogenerate import render_python_code
 from alembic.operations.ops import UpgradeOps
 from sqlalchemy.exc import DBAPIError
 
-from ops_support import alone, refusal
+from ops_support import alone, forget, refresh, refusal
 from tsmigrate import connect
 from tsmigrate.errors import UsageError
 from tsmigrate.ops.continuous_aggregate import (
@@ -55,10 +55,6 @@ def reading(migration: Any) -> Any:
         "CASE n % 2 WHEN 0 THEN E'two\\nlines: and $$' END FROM generate_series(0, 239) n",
     )
     return migration
-
-
-def refresh(migration: Any, name: str = "Hourly %") -> None:
-    alone(migration, f"CALL refresh_continuous_aggregate('\"{name}\"', NULL, NULL)")
 
 
 @community
@@ -107,11 +103,6 @@ def test_odd_names_in_an_odd_schema_are_found(migration: Any) -> None:
         lambda: op.drop_continuous_aggregate(ODD[1:], schema="My Schema"),
         lambda: op.restore_continuous_aggregate(ODD[1:], schema="My Schema"),
     )
-
-
-def forget(migration: Any) -> None:
-    """Let the aggregate be one that another revision created."""
-    migration.execute("DROP SCHEMA tsmigrate CASCADE")
 
 
 BAD = {
@@ -296,37 +287,6 @@ def test_an_aggregate_below_another_is_not_dropped(reading: Any) -> None:
 
 
 @community
-def test_an_aggregate_of_whole_numbers_is_judged_alike(migration: Any) -> None:
-    migration.execute(
-        "CREATE TABLE reading (at int NOT NULL)",
-        "SELECT create_hypertable('reading', by_range('at', 100))",
-        "CREATE FUNCTION present() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1000'",
-        "SELECT set_integer_now_func('reading', 'present')",
-        "INSERT INTO reading SELECT n FROM generate_series(0, 499) n",
-    )
-    query = "SELECT time_bucket(30, at) AS bucket, count(*) FROM reading GROUP BY 1"
-    steps = (
-        lambda: op.create_continuous_aggregate("Hourly %", query),
-        lambda: op.drop_continuous_aggregate("Hourly %"),
-    )
-    migration.there_and_back(*steps, meanwhile=lambda: refresh(migration))
-    migration.run(steps[0])
-    forget(migration)
-    migration.execute(
-        """ALTER MATERIALIZED VIEW "Hourly %" SET (timescaledb.compress)""",
-        """SELECT add_continuous_aggregate_policy('"Hourly %"', 300, 30, '1 h')""",
-        """SELECT add_compression_policy('"Hourly %"', 500)""",
-        """SELECT add_retention_policy('"Hourly %"', 900)""",
-    )
-    migration.there_and_back(down, restored)
-    refresh(migration)
-    migration.execute("SELECT drop_chunks('reading', 200)")
-    assert '6 of the buckets of "Hourly %" have no rows below them any more (0 to 150), and 1 would' in (
-        refusal(migration, steps[1])
-    )
-
-
-@community
 def test_an_aggregate_below_that_is_filled_in_part_gives_buckets_from_the_table_above_that(reading: Any) -> None:
     reading.run(up)
     daily = """SELECT time_bucket('1 day', hour) AS day, sum(noted) FROM "Hourly %" GROUP BY 1"""
@@ -349,53 +309,6 @@ def test_an_aggregate_below_that_is_filled_in_part_gives_buckets_from_the_table_
     assert "and 1 would come out otherwise" in refusal(reading, drop)
     reading.execute("""ALTER MATERIALIZED VIEW "Hourly %" SET (timescaledb.materialized_only = true)""")
     assert '4 of the buckets of "daily"' in refusal(reading, drop)
-
-
-KINDS = {
-    "date": "time_bucket('1 day', at)",
-    "timestamp": "time_bucket('36 hours', at)",
-    "timestamptz": "time_bucket('1 day', at, 'Europe/Berlin')",
-}
-
-
-@community
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_time_is_judged_alike(migration: Any, kind: str) -> None:
-    """Over the change to summer time too, and with chunks that do not begin where a bucket does."""
-    migration.execute(
-        f"CREATE TABLE reading (at {kind} NOT NULL)",
-        "SELECT create_hypertable('reading', by_range('at', interval '5 days'))",
-        f"INSERT INTO reading SELECT (timestamp '2026-03-01' + n * interval '30 minutes')::{kind} "
-        "FROM generate_series(0, 2399) n",
-    )
-    query = f"SELECT {KINDS[kind]} AS bucket, count(*) FROM reading GROUP BY 1"
-    steps = (
-        lambda: op.create_continuous_aggregate("Hourly %", query),
-        lambda: op.drop_continuous_aggregate("Hourly %"),
-    )
-    migration.there_and_back(*steps, meanwhile=lambda: refresh(migration))
-    migration.run(steps[0])
-    forget(migration)
-    migration.there_and_back(steps[1], restored)
-    refresh(migration)
-    since = migration.value(
-        "SELECT min(range_end) FROM timescaledb_information.chunks WHERE hypertable_name = 'reading'"
-    )
-    whole = migration.value(
-        f'SELECT count(*) FROM "Hourly %" h WHERE NOT EXISTS '
-        f"(SELECT FROM reading r WHERE at >= '{since}' AND h.bucket = {KINDS[kind]})"
-    )
-    cut = migration.value(
-        f'SELECT count(*) FROM "Hourly %" h WHERE count > (SELECT count(*) FROM reading r '
-        f"WHERE at >= '{since}' AND h.bucket = {KINDS[kind]}) AND EXISTS "
-        f"(SELECT FROM reading r WHERE at >= '{since}' AND h.bucket = {KINDS[kind]})"
-    )
-    migration.execute(f"SELECT drop_chunks('reading', '{since}'::{kind})")
-    assert whole > 0
-    assert (cut > 0) == (kind != "date")
-    told = refusal(migration, steps[1])
-    assert f"{whole} of the buckets" in told, told
-    assert f"and {cut} would come out otherwise" in told, told
 
 
 @community
