@@ -49,9 +49,6 @@ class Definitions:
     def named(self, table: Relation, name: str) -> Unique | None:
         return next((each for each in self.unique if (each.table, each.name) == (table, name)), None)
 
-    def foreign_key(self, table: Relation, name: str) -> ForeignKey | None:
-        return next((each for each in self.foreign_keys if (each.table, each.name) == (table, name)), None)
-
     def keys_to(self, table: Relation) -> list[ForeignKey]:
         return [each for each in self.foreign_keys if each.parent == table]
 

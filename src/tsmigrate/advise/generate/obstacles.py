@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from tsmigrate.advise.evidence import Evidence, Table
-from tsmigrate.advise.generate.definitions import Definitions
+from tsmigrate.advise.generate.definitions import Definitions, ForeignKey
 from tsmigrate.advise.generate.files import Project
 from tsmigrate.advise.generate.keys import key_index
 from tsmigrate.advise.names import shown
@@ -214,54 +214,17 @@ def _keys(situation: Situation, planned: TablePlan) -> Iterator[Finding]:
 
 
 def _foreign_keys(situation: Situation, planned: TablePlan) -> Iterator[Finding]:
-    plan, evidence = situation.plan, situation.evidence
-    hypertables = {table.relation for oid, table in evidence.tables.items() if oid in evidence.hypertables}
-    owned = {table.relation: table.owned for table in evidence.tables.values()}
     stay = []
     for key in situation.definitions.keys_to(planned.relation):
-        said = plan.foreign_key(key.table, key.name)
+        said = situation.plan.foreign_key(key.table, key.name)
         where = f"{key.name} of {shown(key.table)}"
         if said is None:
-            yield Finding(
-                "foreign keys",
-                Severity.BLOCKER,
-                f"{where} points at {shown(planned.relation)}, and the plan does not say what becomes of it",
-                mend="\n".join(
-                    [
-                        "[[foreign_key]]",
-                        toml.line("name", key.name),
-                        toml.line("schema", key.table.schema),
-                        toml.line("table", key.table.name),
-                        toml.line("fate", Fate.DROP),
-                    ]
-                ),
-            )
+            yield _fate_unsaid(key, planned)
             continue
-        if not owned.get(key.table, True):
-            yield Finding(
-                "foreign keys",
-                Severity.BLOCKER,
-                f"{where} has to go for the conversion, and this role may not change that table",
-                mend=f"run as its owner, or let {evidence.server.role.name} be a member of that role",
-            )
-        if said.fate is Fate.DROP:
-            continue
-        stay.append(where)
-        if plan.table(key.table) or key.table in hypertables:
-            yield Finding(
-                "foreign keys",
-                Severity.BLOCKER,
-                f"{where}: a hypertable cannot refer to a hypertable",
-                mend=toml.line("fate", Fate.DROP),
-            )
-        elif not keeps_foreign_keys(evidence.server.timescale):
-            needs = REQUIREMENTS["widen_foreign_key"]
-            yield Finding(
-                "foreign keys",
-                Severity.BLOCKER,
-                f"{where}: foreign keys to hypertables need {needs}",
-                mend=f"{toml.line('fate', Fate.DROP)}, or upgrade TimescaleDB",
-            )
+        yield from _not_owned(situation, key)
+        if said.fate is not Fate.DROP:
+            stay.append(where)
+            yield from _cannot_stay(situation, key)
     if stay and planned.retention is not None:
         yield Finding(
             "retention",
@@ -269,6 +232,56 @@ def _foreign_keys(situation: Situation, planned: TablePlan) -> Iterator[Finding]
             f"{shown(planned.relation)} is to be dropped by age, and {', '.join(stay)} is to stay",
             why="no chunk can be dropped that a foreign key points into, not even one that no row uses",
             mend="drop the foreign key, or leave retention out",
+        )
+
+
+def _fate_unsaid(key: ForeignKey, planned: TablePlan) -> Finding:
+    return Finding(
+        "foreign keys",
+        Severity.BLOCKER,
+        f"{key.name} of {shown(key.table)} points at {shown(planned.relation)}, and the plan does not say what becomes "
+        "of it",
+        mend="\n".join(
+            [
+                "[[foreign_key]]",
+                toml.line("name", key.name),
+                toml.line("schema", key.table.schema),
+                toml.line("table", key.table.name),
+                toml.line("fate", Fate.DROP),
+            ]
+        ),
+    )
+
+
+def _not_owned(situation: Situation, key: ForeignKey) -> Iterator[Finding]:
+    evidence = situation.evidence
+    owned = {table.relation: table.owned for table in evidence.tables.values()}
+    if not owned.get(key.table, True):
+        yield Finding(
+            "foreign keys",
+            Severity.BLOCKER,
+            f"{key.name} of {shown(key.table)} has to go for the conversion, and this role may not change that table",
+            mend=f"run as its owner, or let {evidence.server.role.name} be a member of that role",
+        )
+
+
+def _cannot_stay(situation: Situation, key: ForeignKey) -> Iterator[Finding]:
+    evidence, where = situation.evidence, f"{key.name} of {shown(key.table)}"
+    hypertables = {table.relation for oid, table in evidence.tables.items() if oid in evidence.hypertables}
+    if situation.plan.table(key.table) or key.table in hypertables:
+        yield Finding(
+            "foreign keys",
+            Severity.BLOCKER,
+            f"{where}: a hypertable cannot refer to a hypertable",
+            mend=toml.line("fate", Fate.DROP),
+        )
+    elif not keeps_foreign_keys(evidence.server.timescale):
+        needs = REQUIREMENTS["widen_foreign_key"]
+        yield Finding(
+            "foreign keys",
+            Severity.BLOCKER,
+            f"{where}: foreign keys to hypertables need {needs}",
+            mend=f"{toml.line('fate', Fate.DROP)}, or upgrade TimescaleDB",
         )
 
 

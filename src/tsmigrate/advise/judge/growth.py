@@ -25,10 +25,6 @@ class Growth:
     spread: tuple[float, ...]  # moments with equally many rows between them, for a picture
 
     @property
-    def span_days(self) -> float:
-        return max(0.0, (self.newest - self.oldest) / DAY)
-
-    @property
     def idle(self) -> bool:
         return self.idle_days > IDLE_DAYS
 

@@ -48,7 +48,6 @@ class Table:
     pages: int
     newest: str | None  # what an index orders its rows by
     inherited: bool  # by tables of their own, not by partitions or chunks
-
     chunked: bool  # a hypertable; compressed rows have no place of their own
 
     @property
