@@ -14,8 +14,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from tsmigrate.connect import reason_given, sqlstate
 from tsmigrate.errors import BlockedError, RefusedError
-from tsmigrate.url import without_passwords
 
 
 class Version(NamedTuple):
@@ -331,8 +331,8 @@ def has_library(connection: Connection, library: str) -> bool | None:
 
 def _unanswered(error: DBAPIError) -> BlockedError:
     """A server that accepts the connection and cannot plan a query: usually TimescaleDB's files were replaced."""
-    says = without_passwords(str(error.orig).strip().splitlines()[0])
-    if getattr(error.orig, "pgcode", None) == "58P01" and "timescaledb" in says:
+    says = reason_given(error)
+    if sqlstate(error) == "58P01" and "timescaledb" in says:
         return BlockedError(
             f"this database uses a TimescaleDB version whose files are no longer on the server: {says}",
             mend="ALTER EXTENSION timescaledb UPDATE as the first statement of a new session (psql -X), or "

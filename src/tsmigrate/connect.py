@@ -157,13 +157,30 @@ def _translated(database: DatabaseUrl) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, UnicodeDecodeError) as error:
-        raise _explained(database, str(getattr(error, "orig", error))) from error
+        raise _explained(database, error) from error
 
 
-def _explained(database: DatabaseUrl, text: str) -> UnreachableError:
+def _explained(database: DatabaseUrl, error: Exception) -> UnreachableError:
+    text = str(getattr(error, "orig", error))
     where = f"cannot connect to {database} (from {database.source})"
     for reason in _REASONS:
         if reason.pattern.search(text):
             return reason.error(f"{where}: {reason.says}", mend=reason.mend)
-    first_line = next(iter(text.strip().splitlines()), "no reason given")
-    return UnreachableError(f"{where}: {without_passwords(first_line)}", mend="check the URL and the server's log")
+    return UnreachableError(f"{where}: {reason_given(error)}", mend="check the URL and the server's log")
+
+
+def reason_given(error: BaseException) -> str:
+    """What the server, or the driver, says of its error, in a line without passwords. A driver may say nothing."""
+    lines = str(_original(error)).strip().splitlines()
+    return without_passwords(lines[0]) if lines else "no reason given"
+
+
+def sqlstate(error: BaseException) -> str:
+    """PostgreSQL's code of it, by psycopg's name and by asyncpg's; empty where there is none."""
+    original = _original(error)
+    return getattr(original, "pgcode", None) or getattr(original, "sqlstate", None) or ""
+
+
+def _original(error: BaseException) -> BaseException:
+    """The driver's own error, where SQLAlchemy has wrapped it."""
+    return getattr(error, "orig", None) or error

@@ -48,3 +48,8 @@ def report(command: str, findings: Sequence[Finding], summary: Mapping[str, Any]
         "findings": [asdict(finding) for finding in findings],
         "summary": dict(summary),
     }
+
+
+def counted_word(number: int, word: str) -> str:
+    """`1 warning`, `2 warnings`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

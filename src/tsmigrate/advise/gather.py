@@ -27,10 +27,10 @@ from tsmigrate.advise.evidence import (
 )
 from tsmigrate.advise.statements import read_statements, uses
 from tsmigrate.catalog.relation import Relation
+from tsmigrate.connect import reason_given
 from tsmigrate.errors import BlockedError
 from tsmigrate.plpgsql import assemble
 from tsmigrate.sql import literal, raw
-from tsmigrate.url import without_passwords
 
 LOCK_TIMEOUT = "500ms"
 STATEMENT_TIMEOUT = "10s"
@@ -59,7 +59,7 @@ def gather(connection: Connection, progress: Callable[[str], None]) -> Evidence:
     try:
         return _gathered(connection, server, progress)
     except DBAPIError as error:
-        says = without_passwords(str(error.orig).strip().splitlines()[0])
+        says = reason_given(error)
         raise BlockedError(
             f"the catalogs of {server.database} could not be read: {says}",
             mend="try again when nobody holds a table or a catalog exclusively (pg_locks, pg_blocking_pids)",
@@ -107,18 +107,7 @@ def _gathered(connection: Connection, server: capability.Server, progress: Calla
         held=tuple(Relation(row.schema, row.name) for row in held),
         tables=tables,
         foreign_keys=keys,
-        hypertables={
-            row.oid: Hypertable(
-                column=row.column_name,
-                interval=row.interval,
-                chunks=row.chunks,
-                newest_index_bytes=row.newest_index_bytes,
-                seconds=row.seconds,
-                newest_seconds=row.newest_seconds,
-                columnstore=row.columnstore,
-            )
-            for row in hypertables
-        },
+        hypertables={row.oid: _hypertable(row) for row in hypertables},
         uses=uses(statements, tables.values()),
         statements=len(statements),
         no_statements=missing,
@@ -208,6 +197,18 @@ def _index(row: Any) -> Index:
 
 def _trigger(row: Any) -> Trigger:
     return Trigger(row.name, row.function, row.definition)
+
+
+def _hypertable(row: Any) -> Hypertable:
+    return Hypertable(
+        column=row.column_name,
+        interval=row.interval,
+        chunks=row.chunks,
+        newest_index_bytes=row.newest_index_bytes,
+        seconds=row.seconds,
+        newest_seconds=row.newest_seconds,
+        columnstore=row.columnstore,
+    )
 
 
 def _foreign_key(row: Any) -> ForeignKey:

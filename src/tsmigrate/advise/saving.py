@@ -17,11 +17,12 @@ from tsmigrate.advise.advice import Advice
 from tsmigrate.advise.judge.columnstore import Columnstore
 from tsmigrate.advise.names import shown
 from tsmigrate.capability import Edition
+from tsmigrate.connect import reason_given
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.sandbox import engines
 from tsmigrate.schema import layout
 from tsmigrate.sql import identifier, literal, qualified, raw
-from tsmigrate.url import DatabaseUrl, without_passwords
+from tsmigrate.url import DatabaseUrl
 from tsmigrate.verify import scratch
 from tsmigrate.verify.rehearsal import engine, schema_copy, source, tables
 from tsmigrate.verify.rehearsal.sample import Sample, prepare
@@ -111,7 +112,7 @@ def _measured(
             except _NotMeasuredError as reason:
                 missing[advice.table.oid] = (_unknown(str(reason)),)
             except DBAPIError as error:
-                said = without_passwords(str(error.orig).strip().splitlines()[0])
+                said = reason_given(error)
                 missing[advice.table.oid] = (_unknown(said),)
             target.rollback()
     return Savings(found, missing, ())

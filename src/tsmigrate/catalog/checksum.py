@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.session import fixed_settings
+from tsmigrate.connect import reason_given, sqlstate
 from tsmigrate.errors import BlockedError, TsmigrateError, UsageError
 from tsmigrate.sql import identifier, qualified, raw
-from tsmigrate.url import without_passwords
 
 # Types for which the hash operator class calls two values equal only when nothing at all differs. Of the others, some
 # have no hash (point, json, xml, a composite that holds one), and some hash different values alike: numeric 1.0 and
@@ -106,7 +106,6 @@ _WHY = {
 
 
 def _explained(name: str, error: DBAPIError) -> TsmigrateError:
-    says = without_passwords(str(error.orig).strip().splitlines()[0])
-    code = getattr(error.orig, "pgcode", None) or getattr(error.orig, "sqlstate", None) or ""
-    why, mend = _WHY.get(code, ("the server stopped", "see the server's log"))
+    says = reason_given(error)
+    why, mend = _WHY.get(sqlstate(error), ("the server stopped", "see the server's log"))
     return BlockedError(f"cannot checksum {name}: {why} ({says})", mend=mend)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.catalog.session import fixed_settings
+from tsmigrate.connect import reason_given, sqlstate
 from tsmigrate.errors import UsageError
 from tsmigrate.sql import raw
 
@@ -38,9 +39,9 @@ def deparsed(connection: Connection, query: str, place: str) -> Deparsed | None:
             columns = tuple((name, kind) for name, kind in connection.execute(_COLUMNS))
         return Deparsed(without_end(definition), columns)
     except DBAPIError as error:
-        if _sqlstate(error) in _NOT_THERE:
+        if sqlstate(error) in _NOT_THERE:
             return None
-        said = str(error.orig).strip().splitlines()[0]
+        said = reason_given(error)
         raise UsageError(f"{place} is refused by the server: {said}", mend="correct the query in the model") from error
     finally:
         savepoint.rollback()
@@ -48,11 +49,6 @@ def deparsed(connection: Connection, query: str, place: str) -> Deparsed | None:
 
 def without_end(definition: str) -> str:
     return definition.rstrip("; \n")
-
-
-def _sqlstate(error: DBAPIError) -> str | None:
-    """By psycopg's name of it, and asyncpg's."""
-    return getattr(error.orig, "pgcode", None) or getattr(error.orig, "sqlstate", None)
 
 
 # undefined_table, undefined_column, undefined_function, invalid_schema_name

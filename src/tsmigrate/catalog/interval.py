@@ -9,6 +9,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from tsmigrate.connect import sqlstate
 from tsmigrate.errors import UsageError
 
 _CLOCK = re.compile(r"(?<!\d)(?P<sign>-?)(?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d(?:\.\d+)?)$")
@@ -53,7 +54,7 @@ def length(connection: Connection, interval: str, place: str) -> Length:
         with connection.begin_nested():
             months, seconds = connection.execute(_LENGTH, {"interval": interval}).one()
     except DBAPIError as error:
-        if getattr(error.orig, "pgcode", getattr(error.orig, "sqlstate", None)) not in _NO_INTERVAL:
+        if sqlstate(error) not in _NO_INTERVAL:
             raise
         raise UsageError(f"{place} is {interval!r}, which is no interval", mend="write it as '7 days'") from error
     return Length(months, seconds)

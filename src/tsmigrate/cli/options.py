@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsmigrate.finding import counted_word as counted_word  # noqa: PLC0414 - commands take it from here
+
 if TYPE_CHECKING:
     from tsmigrate.capability import Edition
     from tsmigrate.url import DatabaseUrl
@@ -85,8 +87,3 @@ def memory_bytes(memory: str | None) -> int | None:
     if found is None or not float(found[1]):
         raise UsageError(f"{memory!r} is no size of memory", mend="write it as 64GB or 512MB")
     return int(float(found[1]) * 1024 ** {"MB": 2, "GB": 3, "TB": 4}[found[2].upper()])
-
-
-def counted_word(number: int, word: str) -> str:
-    """`1 warning`, `2 warnings`."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

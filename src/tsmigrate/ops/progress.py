@@ -15,12 +15,11 @@ from psycopg2.extensions import get_wait_callback, set_wait_callback  # type: ig
 from psycopg2.extras import wait_select  # type: ignore[import-untyped]
 from sqlalchemy import Connection
 
-from tsmigrate.connect import APPLICATION_NAME, CONNECT_TIMEOUT_SECONDS
+from tsmigrate.connect import APPLICATION_NAME, CONNECT_TIMEOUT_SECONDS, reason_given
 from tsmigrate.convert.estimate import Estimate, Outlook
 from tsmigrate.convert.watch import PREFIX, QUERY, Course, Sight
 from tsmigrate.plpgsql import assemble
 from tsmigrate.sql import literal
-from tsmigrate.url import without_passwords
 
 log = logging.getLogger("tsmigrate")
 
@@ -145,7 +144,7 @@ def _watch(second: _Second, display: _Display, course: Course, over: Event) -> N
                     display.show(course.line(sight, monotonic()), is_new=is_new)
                 pause = max(LOOK_EVERY, (monotonic() - begun) * SHARE)
     except Exception as error:  # whatever it is, the conversion goes on
-        reason = without_passwords(str(error).strip().partition("\n")[0])
+        reason = reason_given(error)
         log.info(f"no progress of {course.outlook.table} is shown: the second connection for it failed ({reason})")
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import capability
 from tsmigrate.catalog.relation import Relation
+from tsmigrate.connect import reason_given, sqlstate
 from tsmigrate.errors import BlockedError, TsmigrateError
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.policies import state
@@ -25,7 +26,6 @@ from tsmigrate.sql import literal, raw
 from tsmigrate.status import answers
 from tsmigrate.status.facts import Aggregate, Facts, Policy, Span
 from tsmigrate.undo import SCHEMA
-from tsmigrate.url import without_passwords
 from tsmigrate.verify.drift import Drift, drift
 
 _SETTINGS = {
@@ -49,7 +49,7 @@ def gather(connection: Connection, ini: Path | None) -> Facts:
         connection.execute(raw(f"SELECT {', '.join(settings)}"))
         return _Reader(connection, server).facts(ini)
     except DBAPIError as error:
-        says = without_passwords(next(iter(str(error.orig).strip().splitlines()), "no reason given"))
+        says = reason_given(error)
         raise BlockedError(f"{server.database} answers no more: {says}", mend="see the server's log") from error
 
 
@@ -97,10 +97,10 @@ class _Reader:
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise
-            says = without_passwords(str(error.orig).strip().splitlines()[0])
+            says = reason_given(error)
             self._unread.append(
                 Finding(
-                    "rights" if getattr(error.orig, "pgcode", "") == "42501" else "unread",
+                    "rights" if sqlstate(error) == "42501" else "unread",
                     Severity.WARNING,
                     f"{what} could not be read: {says}",
                     why="what follows from it is left out",

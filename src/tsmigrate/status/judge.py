@@ -8,7 +8,7 @@ from tsmigrate.advise.judge.interval import NEWEST, SHARE
 from tsmigrate.advise.judge.words import bytes_, percent
 from tsmigrate.advise.names import shown
 from tsmigrate.capability import described
-from tsmigrate.finding import Finding, Severity
+from tsmigrate.finding import Finding, Severity, counted_word
 from tsmigrate.policies.state import Kind
 from tsmigrate.status.facts import Facts, How, Hypertable, Policy
 from tsmigrate.status.outliers import outliers
@@ -78,7 +78,7 @@ def revisions(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "revisions",
             Severity.WARNING,
-            f"the database is at {at}, {_counted(len(drift.pending), 'revision')} behind {_listed(drift.heads)}",
+            f"the database is at {at}, {counted_word(len(drift.pending), 'revision')} behind {_listed(drift.heads)}",
             mend=f"alembic upgrade {'head' if len(drift.heads) < 2 else 'heads'}",
         )
     if drift.other_tables:
@@ -145,7 +145,7 @@ def far_chunks(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 "outliers",
                 Severity.WARNING,
-                f"{name} has {_counted(len(far), 'chunk')} far from all others: from {places}{more}",
+                f"{name} has {counted_word(len(far), 'chunk')} far from all others: from {places}{more}",
                 why="usually a program's default, a wrong clock or a wrong unit; retention drops old ones at once, and "
                 "future ones never",
                 mend=f"look at the rows by {column} there, and correct or delete them; then drop the empty chunks",
@@ -168,7 +168,8 @@ def failed(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 "jobs",
                 Severity.WARNING,
-                f"the last run of {_policy_told(policy)}{job} failed; {_counted(policy.failures, 'failure')} {times}",
+                f"the last run of {_policy_told(policy)}{job} failed; "
+                f"{counted_word(policy.failures, 'failure')} {times}",
                 why=policy.error or "its message is for its owner to read",
                 mend="mend what the message says; it is tried again by itself",
             )
@@ -195,7 +196,7 @@ def runners(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "jobs",
             Severity.WARNING,
-            f"timescaledb.max_background_workers is 0, and {_counted(len(native), 'job')} "
+            f"timescaledb.max_background_workers is 0, and {counted_word(len(native), 'job')} "
             f"{'waits' if len(native) == 1 else 'wait'}",
             why="nothing is dropped, compressed or refreshed",
             mend="set it to the number of databases and jobs at once, and restart the server",
@@ -256,10 +257,6 @@ def _newest_indexes(hypertable: Hypertable, now: float) -> int:
 def _policy_told(policy: Policy) -> str:
     kind = f"the {policy.kind}" if policy.kind in tuple(Kind) else policy.kind
     return f"{kind} of {shown(policy.relation)}" if policy.relation else kind
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def _listed(names: tuple[str, ...]) -> str:

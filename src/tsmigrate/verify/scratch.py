@@ -17,10 +17,11 @@ from sqlalchemy.exc import DBAPIError
 from tsmigrate import connect, sandbox
 from tsmigrate.apt import Progress
 from tsmigrate.capability import Edition, ask, described
+from tsmigrate.connect import reason_given
 from tsmigrate.errors import BlockedError
 from tsmigrate.sandbox import Sandbox
 from tsmigrate.sql import identifier, raw
-from tsmigrate.url import DatabaseUrl, parse, without_passwords
+from tsmigrate.url import DatabaseUrl, parse
 
 PREFIX = "tsmigrate_rollback_"
 _DROP_ATTEMPTS = 5
@@ -46,7 +47,7 @@ def on_server(server: DatabaseUrl, *, keep: bool = False) -> Iterator[Scratch]:
             connection.execute(raw(f"CREATE DATABASE {identifier(name)}"))
         except DBAPIError as error:
             raise BlockedError(
-                f"cannot make a scratch database on {server}: {_says(error)}",
+                f"cannot make a scratch database on {server}: {reason_given(error)}",
                 mend="use a role with CREATEDB, or leave --url out to use a sandbox",
             ) from error
     try:
@@ -92,14 +93,10 @@ def _drop(connection: Connection, name: str) -> None:
             # TimescaleDB's scheduler comes back to a database that it was just thrown out of.
             if attempt == _DROP_ATTEMPTS:
                 raise BlockedError(
-                    f"the scratch database {name} could not be dropped: {_says(error)}",
+                    f"the scratch database {name} could not be dropped: {reason_given(error)}",
                     mend=f"DROP DATABASE {identifier(name)} WITH (FORCE)",
                 ) from error
             time.sleep(attempt)
-
-
-def _says(error: DBAPIError) -> str:
-    return without_passwords(str(error.orig).strip().splitlines()[0])
 
 
 @contextmanager

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tsmigrate.advise.advice import Advice
-from tsmigrate.advise.evidence import Evidence
+from tsmigrate.advise.evidence import Evidence, Table
 from tsmigrate.advise.impact import Impact
 from tsmigrate.advise.judge.verdict import Choice
 from tsmigrate.advise.names import shown
 from tsmigrate.advise.obstacles import Obstacles
 from tsmigrate.advise.saving import Saving, Savings
-from tsmigrate.finding import Finding, Severity
+from tsmigrate.finding import Finding, Severity, counted_word
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,17 @@ class Report:
 
 def remarks(report: Report) -> list[Finding]:
     """What was missing to judge better."""
-    return list(_remarks(report))
+    tables = [advice.table for advice in report.advices]
+    found = [*_of_database(report.evidence, tables), *_of_tables(report.evidence, tables), *_left_out(report)]
+    found += [
+        Finding("drift", Severity.NOTE, f"{shown(advice.table.relation)}: {reason.text}")
+        for advice in report.advices
+        for reason in advice.drift
+    ]
+    return [*found, _queries(report.impact)] if report.impact else found
 
 
-def _remarks(report: Report) -> Iterator[Finding]:
-    evidence, tables = report.evidence, [advice.table for advice in report.advices]
+def _of_database(evidence: Evidence, tables: Sequence[Table]) -> Iterator[Finding]:
     if not tables:
         mend = "name another database or schema" if evidence.tables else "name another database"
         yield Finding("tables", Severity.NOTE, "there are no tables of yours here", mend=mend)
@@ -77,6 +83,9 @@ def _remarks(report: Report) -> Iterator[Finding]:
             why="what queries filter by is then read off the indexes",
             mend=evidence.no_statements.mend,
         )
+
+
+def _of_tables(evidence: Evidence, tables: Sequence[Table]) -> Iterator[Finding]:
     unanalyzed = [table for table in tables if table.kind == "r" and table.rows < 0 and table.heap]
     if unanalyzed:
         yield Finding(
@@ -95,11 +104,14 @@ def _remarks(report: Report) -> Iterator[Finding]:
             why="PostgreSQL shows a column's statistics to those who may read it",
             mend=f"GRANT SELECT on it, or pg_read_all_data, to {evidence.server.role.name}",
         )
-    if evidence.held:
+
+
+def _left_out(report: Report) -> Iterator[Finding]:
+    if report.evidence.held:
         yield Finding(
             "held",
             Severity.WARNING,
-            f"{_some([shown(relation) for relation in evidence.held])} could not be looked at",
+            f"{_some([shown(relation) for relation in report.evidence.held])} could not be looked at",
             why="somebody holds it exclusively",
             mend="look again when they are done (pg_locks, pg_blocking_pids)",
         )
@@ -111,16 +123,12 @@ def _remarks(report: Report) -> Iterator[Finding]:
             f"there was no time for the pre-flight of {_some(names)}",
             mend="name it: tsmigrate analyze --table …, or tsmigrate preflight",
         )
-    for advice in report.advices:
-        for reason in advice.drift:
-            yield Finding("drift", Severity.NOTE, f"{shown(advice.table.relation)}: {reason.text}")
-    if report.impact is not None:
-        yield _queries(report.impact)
 
 
 def _queries(impact: Impact) -> Finding:
     """How much of the program must change; where is said beside each table."""
-    looked = f"{_counted(impact.statements, 'statement')} in {_counted(impact.files, 'file')} of {impact.folder}"
+    files = f"{counted_word(impact.files, 'file')} of {impact.folder}"
+    looked = f"{counted_word(impact.statements, 'statement')} in {files}"
     why = f"could not be judged: {_some(impact.unread)}" if impact.unread else ""
     must = impact.all_that_must
     if not impact.of_table:
@@ -130,7 +138,7 @@ def _queries(impact: Impact) -> Finding:
     return Finding(
         "queries",
         Severity.WARNING,
-        f"{_counted(len(must), 'place')} must change before the switch, of {looked}",
+        f"{counted_word(len(must), 'place')} must change before the switch, of {looked}",
         why=why,
         mend="see each table; tsmigrate explain-rule CODE tells more",
     )
@@ -143,7 +151,3 @@ def _some(names: Sequence[str], most: int = 5) -> str:
 
 def _were(things: Sequence[object]) -> str:
     return "was" if len(things) == 1 else "were"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"1 {word}" if number == 1 else f"{number:,} {word}s"

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import capability
 from tsmigrate.capability import Server
+from tsmigrate.connect import reason_given, sqlstate
 from tsmigrate.convert import estimate
 from tsmigrate.convert.estimate import Outlook
 from tsmigrate.convert.preflight import scan
@@ -17,7 +18,6 @@ from tsmigrate.convert.preflight.subject import Progress, Request, Rows, Sizes, 
 from tsmigrate.errors import BlockedError
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.sql import raw
-from tsmigrate.url import without_passwords
 
 LOCK_TIMEOUT = "5s"  # reading is stopped by a lock for exclusive use only
 
@@ -78,8 +78,8 @@ def _locks(subject: Subject) -> int | None:
 
 def _stopped(error: DBAPIError, request: Request) -> BlockedError:
     """The server refused to answer: usually because somebody holds the table, or a timeout is set."""
-    says = without_passwords(str(error.orig).strip().splitlines()[0])
+    says = reason_given(error)
     mend = "try again; or --fast, which reads no rows"
-    if getattr(error.orig, "pgcode", None) == "55P03":
+    if sqlstate(error) == "55P03":
         mend = "wait for whoever holds the table exclusively (pg_locks, pg_blocking_pids), or try again"
     return BlockedError(f"{request.table} could not be looked at: {says}", mend=mend)

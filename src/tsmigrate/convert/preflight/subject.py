@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.capability import Server
 from tsmigrate.catalog.relation import Relation
+from tsmigrate.connect import sqlstate
 from tsmigrate.convert.blocks import name, piece
 from tsmigrate.convert.estimate import Outlook
 from tsmigrate.convert.words import size
@@ -213,7 +214,7 @@ def _length(connection: Connection, interval: str | int | None) -> Any:
         with connection.begin_nested():
             return connection.execute(raw(query)).scalar_one()
     except DBAPIError as error:
-        if str(getattr(error.orig, "pgcode", "")).startswith("22"):
+        if sqlstate(error).startswith("22"):
             return None  # it is no interval
         raise
 

@@ -10,6 +10,7 @@ from time import monotonic
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from tsmigrate.connect import reason_given, sqlstate
 from tsmigrate.convert.blocks import MISMATCH, TIED, do_block, name
 from tsmigrate.convert.split.plan import Cut, Plan, Request
 from tsmigrate.errors import BlockedError
@@ -102,9 +103,9 @@ _MENDS = {
 
 def _explained(plan: Plan, cut: Cut, done: Done, error: DBAPIError) -> BlockedError:
     """Which cut, why, and that the ones before it stay."""
-    code = getattr(error.orig, "pgcode", None) or ""
+    code = sqlstate(error)
     diagnosis = getattr(error.orig, "diag", None)
-    says = getattr(diagnosis, "message_primary", None) or str(error.orig).strip().splitlines()[0]
+    says = getattr(diagnosis, "message_primary", None) or reason_given(error)
     hint = getattr(diagnosis, "message_hint", None) if code in {REFUSED, MISMATCH, "55P03"} else None
     return BlockedError(
         f"cut {done.cuts + 1} of {done.of} ({plan.table}, {cut.begins} to {cut.ends}) was not made: "

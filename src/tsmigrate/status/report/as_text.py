@@ -11,6 +11,7 @@ from rich.text import Text
 from tsmigrate.advise.judge.words import bytes_, number
 from tsmigrate.advise.names import shown
 from tsmigrate.capability import described
+from tsmigrate.finding import counted_word
 from tsmigrate.policies.state import Kind
 from tsmigrate.status.facts import Aggregate, Dimension, How, Hypertable, Policy
 from tsmigrate.status.report.report import Report
@@ -43,11 +44,11 @@ def _head(report: Report) -> Text:
     facts = report.facts
     head = Text(f"{report.database}: {described(facts.server)}\n")
     counts = [
-        _counted(len(facts.hypertables), "hypertable"),
-        _counted(len(facts.aggregates), "continuous aggregate"),
+        counted_word(len(facts.hypertables), "hypertable"),
+        counted_word(len(facts.aggregates), "continuous aggregate"),
         f"{report.counted(How.EMULATED)} emulated" if report.counted(How.EMULATED) else "",
         f"{report.counted(How.DEFERRED)} deferred" if report.counted(How.DEFERRED) else "",
-        _counted(report.warnings, "warning"),
+        counted_word(report.warnings, "warning"),
     ]
     head.append(", ".join(each for each in counts if each), style="bold")
     drift = facts.drift
@@ -90,7 +91,7 @@ def _hypertable(report: Report, hypertable: Hypertable) -> Iterator[Line]:
 def _contents(hypertable: Hypertable) -> Iterator[Line]:
     size, locked = hypertable.size, sum(chunk.size is None for chunk in hypertable.chunks)
     parts = f"table {bytes_(size.table)}, indexes {bytes_(size.indexes)}, TOAST {bytes_(size.toast)}"
-    unknown = f"; without {_counted(locked, 'chunk')} that somebody has locked" if locked else ""
+    unknown = f"; without {counted_word(locked, 'chunk')} that somebody has locked" if locked else ""
     yield "size", f"{bytes_(size.total)}: {parts}{unknown}"
     yield "rows", _rows(hypertable)
     if hypertable.bounds:
@@ -118,7 +119,7 @@ def _chunks(hypertable: Hypertable) -> str:
 def _rows(hypertable: Hypertable) -> str:
     if hypertable.rows is None:
         return "not known: never analyzed"
-    missing = f"; {_counted(hypertable.not_analyzed, 'chunk')} never analyzed" if hypertable.not_analyzed else ""
+    missing = f"; {counted_word(hypertable.not_analyzed, 'chunk')} never analyzed" if hypertable.not_analyzed else ""
     return f"about {number(round(hypertable.rows))} (estimated){missing}"
 
 
@@ -163,7 +164,7 @@ def _run(report: Report, policy: Policy) -> str:
         ended = "failed" if policy.is_failing else "ran"
         parts.append(f"{ended} {span(max(now - policy.last_run.timestamp(), 0))} ago")
     if policy.failures:
-        parts.append(_counted(policy.failures, "failure"))
+        parts.append(counted_word(policy.failures, "failure"))
     if not policy.is_scheduled:
         parts.append("paused")
     elif policy.next_run is not None:
@@ -186,7 +187,3 @@ def _next(report: Report, hypertable: Hypertable, policy: Policy) -> str | None:
     if found.at is not None:
         return f"{told}: {when(found.at, report.facts.now)}"
     return f"{told}, as soon as it runs" if found.is_due else told
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

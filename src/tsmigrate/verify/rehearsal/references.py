@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from tsmigrate.apt import Progress
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.session import fixed_settings
+from tsmigrate.finding import counted_word
 from tsmigrate.sql import identifier, raw
 from tsmigrate.verify.rehearsal.sample import Sample
 
@@ -91,8 +92,9 @@ class Cut:
 
     def __str__(self) -> str:
         what = "left out" if self.left_out else "taken with the reference set to NULL"
-        rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
-        return f"{rows} of {self.key.child} {what}: {self.key.name} leads to {self.key.parent}"
+        return (
+            f"{counted_word(self.rows, 'row')} of {self.key.child} {what}: {self.key.name} leads to {self.key.parent}"
+        )
 
 
 def complete(made: Sample, rows: int, progress: Progress) -> list[Cut]:

@@ -14,8 +14,9 @@ from tsmigrate import connect
 from tsmigrate.apt import Progress
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.sequences import of_sequences
+from tsmigrate.connect import reason_given
 from tsmigrate.sql import identifier, literal, raw
-from tsmigrate.url import DatabaseUrl, without_passwords
+from tsmigrate.url import DatabaseUrl
 from tsmigrate.verify.rehearsal.source import Row, Source, UnreadableError
 from tsmigrate.verify.rehearsal.tables import Table
 
@@ -121,7 +122,7 @@ def _copy_in(target: Connection, table: Table, rows: Sequence[Row]) -> str:
         cursor.copy_expert(f"COPY {table.written} FROM STDIN", content)
     except target.dialect.loaded_dbapi.Error as error:
         savepoint.rollback()
-        return without_passwords(next(iter(str(error).strip().splitlines()), "no reason given"))
+        return reason_given(error)
     savepoint.commit()
     return ""
 

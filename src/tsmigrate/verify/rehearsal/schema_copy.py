@@ -13,9 +13,10 @@ from tsmigrate import connect
 from tsmigrate.apt import Progress
 from tsmigrate.catalog import dump, sections
 from tsmigrate.catalog.schema_text import without_varying_lines
+from tsmigrate.connect import reason_given, sqlstate
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.sql import identifier, literal, qualified, raw
-from tsmigrate.url import DatabaseUrl, without_passwords
+from tsmigrate.url import DatabaseUrl
 from tsmigrate.verify import dump_program
 from tsmigrate.verify.rehearsal import roles
 from tsmigrate.verify.rehearsal.source import Source
@@ -104,7 +105,7 @@ def _made(target: Connection, text: str) -> Iterator[_LeftOut]:
             try:
                 cursor.execute(statement)
             except target.dialect.loaded_dbapi.Error as error:
-                if getattr(error, "pgcode", "") != _UNKNOWN_SETTING:  # of a newer PostgreSQL
+                if sqlstate(error) != _UNKNOWN_SETTING:  # of a newer PostgreSQL
                     raise
     for section in cut[1:]:
         script = "\n".join([*section.before, *section.lines])
@@ -113,7 +114,7 @@ def _made(target: Connection, text: str) -> Iterator[_LeftOut]:
         try:
             cursor.execute(script)
         except (target.dialect.loaded_dbapi.Error, UnicodeEncodeError) as error:
-            said = without_passwords(next(iter(str(error).strip().splitlines()), "no reason given"))
+            said = reason_given(error)
             yield _LeftOut(section.name, said)
     cursor.close()
 

@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 from tsmigrate import capability, connect
 from tsmigrate.capability import Server
 from tsmigrate.catalog.session import FIXED
+from tsmigrate.connect import reason_given
 from tsmigrate.sql import literal, raw
-from tsmigrate.url import PSYCOPG2, DatabaseUrl, without_passwords
+from tsmigrate.url import PSYCOPG2, DatabaseUrl
 
 STATEMENT_SECONDS = 10
 MOST_BYTES = 32 * 1024 * 1024  # of one answer: a table's sample
@@ -80,8 +81,7 @@ class Source:
             savepoint.rollback()
             if answer.full:
                 raise TooLargeError(f"the sample would be larger than {MOST_BYTES // 1024 // 1024} MB") from error
-            said = next(iter(str(error).strip().splitlines()), "no reason given")
-            raise UnreadableError(without_passwords(said)) from error
+            raise UnreadableError(reason_given(error)) from error
         savepoint.rollback()  # which lets the locks go
         return answer.getvalue()
 

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.catalog.relation import Relation
+from tsmigrate.connect import reason_given
 from tsmigrate.sql import identifier, literal, raw
-from tsmigrate.url import without_passwords
 from tsmigrate.verify.rows.tables import Column, ForeignKey, Promises, Table, parents_first, read
 from tsmigrate.verify.rows.values import value
 
@@ -201,4 +201,4 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row], otherwise
         return done.rowcount, ""
     except DBAPIError as error:
         savepoint.rollback()
-        return 0, without_passwords(str(error.orig).strip().splitlines()[0])
+        return 0, reason_given(error)
