@@ -245,6 +245,22 @@ def test_conditions_that_cannot_be_read_may_be_the_bound(code: str, tmp_path: Pa
     assert [one.rule for one in lint(tmp_path, code)] == ["TSQ901"]
 
 
+@pytest.mark.parametrize("end", ["filter_by(id=1).all()", "get(1)"])
+def test_a_condition_on_a_query_of_no_model_takes_nothing_else_along(end: str, tmp_path: Path) -> None:
+    code = f"session.query(func.count()).{end}\nsession.execute(select(Message))"
+    assert [one.rule for one in lint(tmp_path, code) if one.line == 2] == ["TSQ101"]
+
+
+def test_foreign_keys_whose_columns_are_not_written_out_teach_nothing(tmp_path: Path) -> None:
+    (tmp_path / "more.py").write_text(
+        "class More(Base):\n"
+        '    __tablename__ = "more"\n'
+        "    __table_args__ = (ForeignKeyConstraint(COLUMNS, REFERRED), ForeignKeyConstraint([], []))\n"
+    )
+    known = learn(LintSettings(), [tmp_path / "more.py"], tmp_path)
+    assert known.models["More"].references == ()
+
+
 def test_the_place_is_the_model_in_the_source(tmp_path: Path) -> None:
     [found] = lint(
         tmp_path, "def load():\n    x = 1\n    session.execute(\n        select(Message).where(Message.id == x))"

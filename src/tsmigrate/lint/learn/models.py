@@ -211,5 +211,5 @@ class _Columns:
 
     def _reference(self, columns: tuple[str, ...], targets: list[str | None]) -> None:
         pairs = [one.rpartition(".") for one in targets if one]
-        if len(pairs) == len(columns):
+        if columns and len(pairs) == len(columns):
             self.references.append((columns, pairs[0][0], tuple(column for _, _, column in pairs)))

@@ -238,7 +238,7 @@ class Reader:
             query.conditions += link.args
             query.unknown = query.unknown or any(isinstance(one, ast.Starred) for one in link.args)
         elif name == "filter_by" and call is not None:
-            last = list(query.tables.values())[-1]
+            last = self._entered(query)[-1]
             query.conditions += [ByKey(last, last.column(one.arg), call) for one in call.keywords if one.arg]
             query.unknown = query.unknown or any(one.arg is None for one in call.keywords)
         elif name in _JOINS:
@@ -255,7 +255,7 @@ class Reader:
         elif name in _LIMITS:
             query.limited = True
         elif name in ("get", "get_one") and call is not None:
-            entity = next(iter(query.tables.values()))
+            entity = self._entered(query)[0]
             keys = entity.model.keys if entity.model else ()
             query.conditions += [ByKey(entity, key, call) for key in keys or ("id",)]
         elif name == "count":
@@ -264,6 +264,13 @@ class Reader:
             query.verb = name.upper()
         elif name not in _HARMLESS:
             query.unknown = True
+
+    @staticmethod
+    def _entered(query: Query) -> list[Entity]:
+        """What a condition by the name of a column alone may be about."""
+        if not query.tables:
+            raise AnythingError
+        return list(query.tables.values())
 
     def _join(self, query: Query, link: Link) -> None:
         outer = link.name.startswith("outer") or any(one.arg in ("isouter", "full") for one in link.keywords)
