@@ -227,12 +227,21 @@ def programs_of_ours(own_state: Path) -> Iterator[Programs]:
 
 
 @pytest.fixture
-def tsmigrate(tmp_path: Path, programs_of_ours: Programs) -> Run:
+def tsmigrate(programs_of_ours: Programs, tmp_path: Path) -> Run:
     """Run the command as a user would, in an empty folder, 80 columns wide."""
+    return _run(programs_of_ours, "tsmigrate", tmp_path)
 
-    def run(*arguments: object, cwd: Path = tmp_path, **environment: str) -> subprocess.CompletedProcess[str]:
-        return programs_of_ours.run(
-            Path(sysconfig.get_path("scripts")) / "tsmigrate",
+
+@pytest.fixture
+def alembic(programs_of_ours: Programs, tmp_path: Path) -> Run:
+    """The same for Alembic's own."""
+    return _run(programs_of_ours, "alembic", tmp_path)
+
+
+def _run(programs: Programs, name: str, folder: Path) -> Run:
+    def run(*arguments: object, cwd: Path = folder, **environment: str) -> subprocess.CompletedProcess[str]:
+        return programs.run(
+            Path(sysconfig.get_path("scripts")) / name,
             [str(each) for each in arguments],
             cwd,
             {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", **environment},
