@@ -8,6 +8,7 @@ and which tests were skipped for want of one.
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import shutil
 import subprocess
@@ -46,6 +47,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "edition" in metafunc.fixturenames:
         only = [marker.args[0] for marker in metafunc.definition.iter_markers("edition")]
         metafunc.parametrize("edition", only or [str(edition) for edition in Edition], indirect=True, scope="session")
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays until the end: Python is not to look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -73,21 +73,18 @@ def prepare(alembic: Run, folder: Path, template: str, urls: list[str]) -> None:
     ini.write_text(text)
 
 
+@pytest.fixture
+def databases(plain_database: DatabaseUrl, database: DatabaseUrl) -> list[DatabaseUrl]:
+    return [plain_database, database]
+
+
 @pytest.mark.parametrize("template", ["generic", "pyproject", "multidb", "async", "pyproject_async"])
 def test_a_template_upgrades_and_checks_clean(
-    tsmigrate: Run,
-    alembic: Run,
-    tmp_path: Path,
-    plain_database: DatabaseUrl,
-    database: DatabaseUrl,
-    template: str,
+    tsmigrate: Run, alembic: Run, tmp_path: Path, databases: list[DatabaseUrl], template: str
 ) -> None:
     driver = DRIVERS.get(template, "psycopg2")
     pytest.importorskip(driver)
-    urls = [
-        each.url.set(drivername=f"postgresql+{driver}").render_as_string(hide_password=False)
-        for each in (plain_database, database)
-    ]
+    urls = [each.url.set(drivername=f"postgresql+{driver}").render_as_string(hide_password=False) for each in databases]
     prepare(alembic, tmp_path, template, urls)
     refused = alembic("upgrade", "head")
     assert "has no attribute 'create_timescaledb_extension'" in refused.stderr  # the plugin brings the operations
@@ -96,6 +93,6 @@ def test_a_template_upgrades_and_checks_clean(
     for step in (["upgrade", "head"], ["check"]):
         done = alembic(*step)
         assert done.returncode == 0, done.stderr
-    with connect.connection(plain_database) as connection:
+    with connect.connection(databases[0]) as connection:
         query = "SELECT hypertable_name FROM timescaledb_information.hypertables"
         assert connection.execute(raw(query)).scalar_one() == "reading"
