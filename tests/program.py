@@ -2,8 +2,8 @@
 
     python tests/program.py
 
-To start Python and import SQLAlchemy, Alembic and typer takes a process half a second, and most tests of a command
-little more. What is ours is imported by each process anew, as when a user starts it.
+To start Python and import SQLAlchemy, Alembic and typer takes a process a quarter of a second and more. What is ours is
+imported by each process anew, as when a user starts it.
 """
 
 from __future__ import annotations

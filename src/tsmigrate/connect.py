@@ -117,7 +117,7 @@ def connection(database: DatabaseUrl, *, hstore: bool = False, **options: Any) -
     """A connection in a transaction that the caller commits; what is not committed is rolled back.
 
     `hstore`: values of that type come as dictionaries, as SQLAlchemy has them by default. To ask for the type takes
-    about as long as to connect, and nothing of ours reads any.
+    a query for each connection, and nothing of ours reads any.
     """
     if not hstore and _is_libpqs(database):
         options["use_native_hstore"] = False

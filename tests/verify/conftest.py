@@ -33,7 +33,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def processes() -> Iterator[Callable[[Path], Processes]]:
-    """The same for all tests that run in a folder: what its jobs need takes longer to import than most jobs take."""
+    """The same for all tests that run in a folder: what its jobs need takes half a second to import."""
     with ExitStack() as stack:
         yield cache(lambda _folder: stack.enter_context(Processes()))
 

@@ -23,7 +23,7 @@ SELECT EXISTS (SELECT FROM _timescaledb_catalog.hypertable)
 """
 
 # What holds rows: a hypertable, or the one behind a continuous aggregate, under the name its user knows. Asked once and
-# given to the other queries as rows: to plan these views in a join with others takes PostgreSQL 10 to 50 ms.
+# given to the other queries as rows: to plan these views in a join with others takes PostgreSQL far longer.
 _HOLDERS = r"""
 SELECT format('hypertable %I.%I', hypertable_schema, hypertable_name) AS object,
        hypertable_schema::text AS schema, hypertable_name::text AS name, NULL AS user_name,

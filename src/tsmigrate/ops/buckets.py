@@ -65,7 +65,7 @@ DECLARE
   created jsonb;
 BEGIN
   {{created}}
-  -- The view by itself: planned as one with the rest, it takes PostgreSQL ten times as long.
+  -- The view by itself: planned as one with the rest, it takes PostgreSQL longer.
   WITH RECURSIVE known AS MATERIALIZED (
     SELECT materialization_hypertable_schema AS held_schema, materialization_hypertable_name AS held_name,
            hypertable_schema AS source_schema, hypertable_name AS source_name, materialized_only

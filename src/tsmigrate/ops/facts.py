@@ -34,7 +34,7 @@ def _find(subject: str, condition: str, wanted: str, mend: str) -> str:
     return assemble(
         """
         {{require_table}}
-        -- Apart from each other: planned as one, the views take PostgreSQL ten times as long.
+        -- Apart from each other: planned as one, the views take PostgreSQL several times as long.
         WITH c AS MATERIALIZED (
           SELECT c.oid, n.nspname, c.relname, c.relrowsecurity, c.relowner
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

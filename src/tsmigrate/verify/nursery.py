@@ -39,7 +39,7 @@ def main() -> None:
 
 def _end() -> NoReturn:
     """With what env.py left for the end, as any program does, but without taking Python apart: that copies all memory
-    that is shared with us, and takes longer than most jobs. multiprocessing ends its own processes so."""
+    that is shared with us, and takes some 30 ms. multiprocessing ends its own processes so."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
