@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from types import TracebackType
@@ -10,8 +11,10 @@ from types import TracebackType
 from support import TestServer
 from tsmigrate import connect
 from tsmigrate.sql import identifier
+from tsmigrate.url import DatabaseUrl
 
 _numbers = count(1)
+Make = Callable[[DatabaseUrl], None]
 
 
 class Clones:
@@ -20,13 +23,21 @@ class Clones:
     def __init__(self, server: TestServer, template: str) -> None:
         self._server, self._template = server, template
         self._worker = ThreadPoolExecutor(max_workers=1)
-        self._next = self._worker.submit(self._made)
+        self._next = self._worker.submit(self._made, template)
+        self._prepared: dict[str, str] = {}
         self._dropped: list[Future[None]] = []
 
     def take(self) -> str:
         taken = self._next.result()
-        self._next = self._worker.submit(self._made)
+        self._next = self._worker.submit(self._made, self._template)
         return taken
+
+    def prepared(self, what: str, make: Make) -> str:
+        """A copy as `make` leaves it. It is called once; whoever asks for the same `what` later gets the same."""
+        if what not in self._prepared:
+            self._prepared[what] = self.take()
+            make(self._server.database(self._prepared[what]))
+        return self._worker.submit(self._made, self._prepared[what]).result()
 
     def drop(self, name: str) -> None:
         self._dropped.append(self._worker.submit(self._run, f"DROP DATABASE {identifier(name)} WITH (FORCE)"))
@@ -35,15 +46,16 @@ class Clones:
         return self
 
     def __exit__(self, _type: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
-        self.drop(self._next.result())
+        for name in (self._next.result(), *self._prepared.values()):
+            self.drop(name)
         self._worker.shutdown()
         for each in self._dropped:
             each.result()  # raises what went wrong
 
-    def _made(self) -> str:
+    def _made(self, template: str) -> str:
         name = f"tsmigrate_test_{os.getpid()}_{next(_numbers)}"
         # Copying the files takes less than logging every block does.
-        self._run(f"CREATE DATABASE {identifier(name)} TEMPLATE {identifier(self._template)} STRATEGY FILE_COPY")
+        self._run(f"CREATE DATABASE {identifier(name)} TEMPLATE {identifier(template)} STRATEGY FILE_COPY")
         return name
 
     def _run(self, statement: str) -> None:

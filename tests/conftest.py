@@ -7,12 +7,15 @@ and which tests were skipped for want of one.
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
 import shutil
 import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,9 @@ from pytest_postgresql.executors import NoopExecutor
 from pytest_postgresql.factories import postgresql_noproc
 from sqlalchemy import Connection, create_engine
 
-from clones import Clones
-from support import Run, Take, TestServer
+from clones import Clones, Make
+from program import Programs
+from support import Prepared, Run, Take, TestServer
 from tsmigrate import capability, connect, sandbox
 from tsmigrate.capability import Edition
 from tsmigrate.catalog.snapshot import Snapshot
@@ -45,6 +49,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("edition", only or [str(edition) for edition in Edition], indirect=True, scope="session")
 
 
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays until the end: Python is not to look through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_state() -> Iterator[Path]:
     """Sandboxes of the tests live apart from the user's, and no database of theirs is ever touched."""
@@ -52,6 +62,9 @@ def own_state() -> Iterator[Path]:
         os.environ.pop(variable, None)
     folder = _folder_for_servers()
     os.environ[places.STATE_DIR] = str(folder)
+    # The programs that tests start are compiled once, as an installed package is, wherever its files may be written.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
     yield folder
     for found in sandbox.every():
         sandbox.down(found.sandbox.name)
@@ -150,6 +163,20 @@ def plain_database(edition: Edition, server: TestServer, request: pytest.Fixture
 
 
 @pytest.fixture
+def prepared(edition: Edition, server: TestServer, request: pytest.FixtureRequest) -> Iterator[Prepared]:
+    """Databases that several tests begin with, made once of one without the extension, and copied for each test."""
+    clones: Clones = request.getfixturevalue(f"{edition}_plain_clones")
+    with ExitStack() as stack:
+
+        def copy(what: str, make: Make) -> DatabaseUrl:
+            name = clones.prepared(what, make)
+            stack.callback(clones.drop, name)
+            return server.database(name)
+
+        yield copy
+
+
+@pytest.fixture
 def database(edition: Edition, server: TestServer, request: pytest.FixtureRequest) -> Iterator[DatabaseUrl]:
     """A database with the extension."""
     yield from _cloned(server, request.getfixturevalue(f"{edition}_extension_clones"))
@@ -172,6 +199,11 @@ def connection(database: DatabaseUrl) -> Iterator[Connection]:
 
 @pytest.fixture
 def server_major(server: TestServer) -> int:
+    return _major_of(server)
+
+
+@functools.cache
+def _major_of(server: TestServer) -> int:
     with connect.connection(server.database(server.maintenance_dbname)) as connection:
         return capability.ask(connection).postgres.major
 
@@ -195,19 +227,31 @@ def take(pg_dump: str) -> Take:
     return lambda database: Snapshot.take(database, pg_dump)
 
 
-@pytest.fixture
-def tsmigrate(tmp_path: Path) -> Run:
-    """Run the command as a user would, in an empty folder, 80 columns wide."""
+@pytest.fixture(scope="session")
+def programs_of_ours(own_state: Path) -> Iterator[Programs]:
+    with Programs() as programs:
+        yield programs
 
-    def run(*arguments: object, cwd: Path = tmp_path, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [Path(sysconfig.get_path("scripts")) / "tsmigrate", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=cwd,
-            timeout=300,
-            env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", **environment},
+
+@pytest.fixture
+def tsmigrate(programs_of_ours: Programs, tmp_path: Path) -> Run:
+    """Run the command as a user would, in an empty folder, 80 columns wide."""
+    return _run(programs_of_ours, "tsmigrate", tmp_path)
+
+
+@pytest.fixture
+def alembic(programs_of_ours: Programs, tmp_path: Path) -> Run:
+    """The same for Alembic's own."""
+    return _run(programs_of_ours, "alembic", tmp_path)
+
+
+def _run(programs: Programs, name: str, folder: Path) -> Run:
+    def run(*arguments: object, cwd: Path = folder, **environment: str) -> subprocess.CompletedProcess[str]:
+        return programs.run(
+            Path(sysconfig.get_path("scripts")) / name,
+            [str(each) for each in arguments],
+            cwd,
+            {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", **environment},
         )
 
     return run

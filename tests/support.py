@@ -11,6 +11,7 @@ from tsmigrate.url import DatabaseUrl, parse
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Take = Callable[[DatabaseUrl], Snapshot]
+Prepared = Callable[[str, Callable[[DatabaseUrl], None]], DatabaseUrl]
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class Timescale:
     installed: Version | None  # what this database has
     preloaded: bool
     edition: Edition | None  # None: cannot be told before the extension is created
-    trusted: bool  # CREATE on the database suffices to create it
+    trusted: bool  # CREATE on the database suffices to create it; False where it is created
 
     @property
     def usable(self) -> bool:
@@ -220,16 +220,18 @@ def described(server: Server) -> str:
 # The loader defines this setting when it is preloaded; the others appear with the extension itself.
 # current_setting() would also answer for a line in postgresql.conf that no library stands behind.
 PRELOADED = "EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.max_background_workers')"
+_AVAILABLE = "SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'"
+# To tell whether it is trusted, PostgreSQL looks at every extension's files: asked only while it matters.
 _FACTS = f"""
 SELECT current_database() AS database,
        current_setting('server_version_num')::int AS postgres,
        pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean AS read_only,
-       (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb') AS available,
+       ({_AVAILABLE}) AS available,
        (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS installed,
        {PRELOADED} AS preloaded,
-       COALESCE((SELECT v.trusted FROM pg_available_extension_versions v
-                 JOIN pg_available_extensions e ON e.name = v.name AND e.default_version = v.version
-                 WHERE v.name = 'timescaledb'), false) AS trusted,
+       CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN false
+            ELSE COALESCE((SELECT trusted FROM pg_available_extension_versions
+                           WHERE name = 'timescaledb' AND version = ({_AVAILABLE})), false) END AS trusted,
        r.rolname AS role, r.rolsuper AS superuser, r.rolcanlogin AS login,
        pg_has_role(r.oid, d.datdba, 'USAGE') AS owns_database,
        has_database_privilege(d.oid, 'CREATE') AS may_create,

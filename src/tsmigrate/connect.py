@@ -113,8 +113,14 @@ _REASONS = (
 
 
 @contextmanager
-def connection(database: DatabaseUrl, **options: Any) -> Iterator[Connection]:
-    """A connection in a transaction that the caller commits; what is not committed is rolled back."""
+def connection(database: DatabaseUrl, *, hstore: bool = False, **options: Any) -> Iterator[Connection]:
+    """A connection in a transaction that the caller commits; what is not committed is rolled back.
+
+    `hstore`: values of that type come as dictionaries, as SQLAlchemy has them by default. To ask for the type takes
+    a query for each connection, and nothing of ours reads any.
+    """
+    if not hstore and _is_libpqs(database):
+        options["use_native_hstore"] = False
     opened = engine(database, **options)
     try:
         with _translated(database):
@@ -143,9 +149,13 @@ def engine(database: DatabaseUrl, **options: Any) -> Engine:
     return made
 
 
+def _is_libpqs(database: DatabaseUrl) -> bool:
+    return database.url.get_driver_name() in {"psycopg2", "psycopg"}
+
+
 def _connect_arguments(database: DatabaseUrl) -> dict[str, Any]:
     """libpq's options, for the drivers built on it; what the URL says for itself wins."""
-    if database.url.get_driver_name() not in {"psycopg2", "psycopg"}:
+    if not _is_libpqs(database):
         return {}
     wanted = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": APPLICATION_NAME}
     return {name: value for name, value in wanted.items() if name not in database.url.query}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tsmigrate.catalog import dump
 from tsmigrate.catalog.ids import Ids
-from tsmigrate.catalog.schema_text import schema_text
+from tsmigrate.catalog.snapshot import Snapshot
 from tsmigrate.errors import BlockedError, UsageError
 from tsmigrate.sql import identifier
 from tsmigrate.url import DatabaseUrl, parse
@@ -20,6 +20,10 @@ from tsmigrate.url import DatabaseUrl, parse
 NASTY = (Path(__file__).parent / "nasty.sql").read_text()
 Run = Callable[..., None]
 VARYING = ("\\restrict ", "\\unrestrict ", "-- Dumped ")
+
+
+def schema_text(database: DatabaseUrl, pg_dump: str, **options: str) -> str:
+    return Snapshot.take(database, pg_dump, **options).schema
 
 
 def plain_dump(database: DatabaseUrl, pg_dump: str) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -52,14 +50,9 @@ def downgrade(engine_name):
 DRIVERS = {"async": "asyncpg", "pyproject_async": "psycopg"}
 
 
-def alembic(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "alembic", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
-def prepare(folder: Path, template: str, urls: list[str]) -> None:
+def prepare(alembic: Run, folder: Path, template: str, urls: list[str]) -> None:
     """A new project of that template, with models, a revision and its databases."""
-    assert alembic(folder, "init", "-t", template, "migrations").returncode == 0
+    assert alembic("init", "-t", template, "migrations").returncode == 0
     (folder / "models.py").write_text(MODELS)
     engine = "_engine1" if template == "multidb" else ""
     text = REVISION.format(engine=engine) + (OF_SEVERAL if engine else "")
@@ -80,24 +73,26 @@ def prepare(folder: Path, template: str, urls: list[str]) -> None:
     ini.write_text(text)
 
 
+@pytest.fixture
+def databases(plain_database: DatabaseUrl, database: DatabaseUrl) -> list[DatabaseUrl]:
+    return [plain_database, database]
+
+
 @pytest.mark.parametrize("template", ["generic", "pyproject", "multidb", "async", "pyproject_async"])
 def test_a_template_upgrades_and_checks_clean(
-    tsmigrate: Run, tmp_path: Path, plain_database: DatabaseUrl, database: DatabaseUrl, template: str
+    tsmigrate: Run, alembic: Run, tmp_path: Path, databases: list[DatabaseUrl], template: str
 ) -> None:
     driver = DRIVERS.get(template, "psycopg2")
     pytest.importorskip(driver)
-    urls = [
-        each.url.set(drivername=f"postgresql+{driver}").render_as_string(hide_password=False)
-        for each in (plain_database, database)
-    ]
-    prepare(tmp_path, template, urls)
-    refused = alembic(tmp_path, "upgrade", "head")
+    urls = [each.url.set(drivername=f"postgresql+{driver}").render_as_string(hide_password=False) for each in databases]
+    prepare(alembic, tmp_path, template, urls)
+    refused = alembic("upgrade", "head")
     assert "has no attribute 'create_timescaledb_extension'" in refused.stderr  # the plugin brings the operations
     done = tsmigrate("init", "--yes")
     assert done.returncode == (1 if template == "multidb" else 0), done.stdout  # it begins a transaction itself
     for step in (["upgrade", "head"], ["check"]):
-        done = alembic(tmp_path, *step)
+        done = alembic(*step)
         assert done.returncode == 0, done.stderr
-    with connect.connection(plain_database) as connection:
+    with connect.connection(databases[0]) as connection:
         query = "SELECT hypertable_name FROM timescaledb_information.hypertables"
         assert connection.execute(raw(query)).scalar_one() == "reading"

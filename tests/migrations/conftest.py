@@ -5,22 +5,28 @@ from __future__ import annotations
 import functools
 import subprocess
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sample_rows
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
+from support import Prepared
 from tsmigrate import connect
 from tsmigrate.sandbox import engines, places
 from tsmigrate.url import DatabaseUrl
 
 PROJECT = Path(__file__).parents[2]
 PLAIN = "0001"
+
+
+SwitchboardAt = Callable[..., "Switchboard"]
 
 
 @functools.cache
@@ -99,8 +105,27 @@ def switchboard(plain_database: DatabaseUrl) -> Switchboard:
 
 
 @pytest.fixture
-def plain(switchboard: Switchboard) -> Iterator[Connection]:
+def switchboard_at(prepared: Prepared) -> SwitchboardAt:
+    """A database that has been upgraded to a revision; from PLAIN on with the rows of so many messages."""
+
+    def at(revision: str, messages: int | None = None, **options: Any) -> Switchboard:
+        def make(database: DatabaseUrl) -> None:
+            made = Switchboard(database)
+            if messages is not None:
+                made.upgrade(PLAIN)
+                with connect.connection(database) as connection:
+                    sample_rows.load(connection, messages, **options)
+                    connection.commit()
+            made.upgrade(revision)
+
+        return Switchboard(prepared(f"{revision} {messages} {sorted(options)}", make))
+
+    return at
+
+
+@pytest.fixture
+def plain(switchboard_at: SwitchboardAt) -> Iterator[Connection]:
     """A connection to the plain switchboard, without rows."""
-    switchboard.upgrade(PLAIN)
+    switchboard = switchboard_at(PLAIN)
     with connect.connection(switchboard.database) as connection:
         yield connection

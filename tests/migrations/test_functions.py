@@ -13,8 +13,8 @@ from tsmigrate import connect
 
 
 @pytest.fixture(params=["plain", "hypertables"])
-def desk(request: pytest.FixtureRequest, switchboard: Any) -> Iterator[Desk]:
-    switchboard.upgrade({"plain": "0001", "hypertables": "head"}[request.param])
+def desk(request: pytest.FixtureRequest, switchboard_at: Any) -> Iterator[Desk]:
+    switchboard = switchboard_at({"plain": "0001", "hypertables": "head"}[request.param])
     with connect.connection(switchboard.database) as connection:
         yield Desk.at(connection, names_time=request.param == "hypertables")
 

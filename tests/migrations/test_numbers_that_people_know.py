@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import sample_rows
 from sqlalchemy import Connection, text
 
 from tsmigrate import connect
@@ -23,13 +22,9 @@ LATEST = """
 
 
 @pytest.fixture
-def busy(switchboard: Any) -> Iterator[Connection]:
+def busy(switchboard_at: Any) -> Iterator[Connection]:
     """The switchboard with messages from before the revision."""
-    switchboard.upgrade("0001")
-    with connect.connection(switchboard.database) as connection:
-        sample_rows.load(connection, 500, until=datetime.now(UTC))
-        connection.commit()
-    switchboard.upgrade(REVISION)
+    switchboard = switchboard_at(REVISION, 500, until=datetime.now(UTC))
     with connect.connection(switchboard.database) as connection:
         yield connection
 

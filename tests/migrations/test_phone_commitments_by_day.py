@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 import pytest
-import sample_rows
 from sqlalchemy import Connection, text
 
 from tsmigrate import connect
@@ -28,14 +27,9 @@ apache = pytest.mark.edition("apache")
 
 
 @pytest.fixture
-def loaded(switchboard: Any) -> Any:
+def loaded(switchboard_at: Any) -> Any:
     """The switchboard at head, with messages from before the hypertables."""
-    switchboard.upgrade("0001")
-    with connect.connection(switchboard.database) as connection:
-        sample_rows.load(connection, 500)
-        connection.commit()
-    switchboard.upgrade("head")
-    return switchboard
+    return switchboard_at("head", 500)
 
 
 def by_day(switchboard: Any, source: str) -> list[Any]:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import sample_rows
 from sqlalchemy import Connection, text
 
 from desk import Desk
@@ -27,14 +26,9 @@ LAST_DAYS = 12  # chunks: at most seven days of messages, and two weeks of repor
 
 
 @pytest.fixture
-def six_weeks(switchboard: Any) -> Any:
+def six_weeks(switchboard_at: Any) -> Any:
     """The traffic of six weeks until now, as hypertables."""
-    switchboard.upgrade("0001")
-    with connect.connection(switchboard.database) as connection:
-        sample_rows.load(connection, 500, until=datetime.now(UTC))
-        connection.commit()
-    switchboard.upgrade("0006")
-    return switchboard
+    return switchboard_at("0006", 500, until=datetime.now(UTC))
 
 
 def chunks_read(switchboard: Any, call: str) -> int:
@@ -58,9 +52,8 @@ def test_a_backfill_reads_the_chunks_of_its_window(six_weeks: Any) -> None:
 
 
 @pytest.fixture
-def desk(switchboard: Any) -> Iterator[Desk]:
-    switchboard.upgrade("0008")
-    with connect.connection(switchboard.database) as connection:
+def desk(switchboard_at: Any) -> Iterator[Desk]:
+    with connect.connection(switchboard_at("0008").database) as connection:
         yield Desk.at(connection, names_time=True)
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,20 @@ import sample_rows
 import sample_traffic
 from sqlalchemy import Connection, inspect, text
 
-from tsmigrate import sql
+from tsmigrate import connect, sql
 from tsmigrate.errors import BlockedError, UsageError
 
 if TYPE_CHECKING:
-    from migrations.conftest import Switchboard
+    from migrations.conftest import Switchboard, SwitchboardAt
 
-MESSAGES = 2_000
+PLAIN, MESSAGES = "0001", 2_000
+
+
+@pytest.fixture
+def loaded(switchboard_at: SwitchboardAt) -> Iterator[Connection]:
+    """A connection to the plain switchboard with the sample rows."""
+    with connect.connection(switchboard_at(PLAIN, MESSAGES).database) as connection:
+        yield connection
 
 
 def checksums(connection: Connection) -> dict[str, tuple[object, ...]]:
@@ -72,47 +80,42 @@ def test_the_messages_fill_the_weeks_before_the_end(plain: Connection) -> None:
     assert latest < end
 
 
-def test_nothing_happens_after_the_end(plain: Connection) -> None:
-    sample_rows.load(plain, MESSAGES)
+def test_nothing_happens_after_the_end(loaded: Connection) -> None:
     for table, column in [("delivery_reports", "created_at"), ("inbound_messages", "received_at")]:
-        latest = plain.execute(text(f"SELECT max({column}) FROM sms.{table}")).scalar_one()
+        latest = loaded.execute(text(f"SELECT max({column}) FROM sms.{table}")).scalar_one()
         assert latest < sample_rows.UNTIL
 
 
-def test_most_messages_have_a_report_and_some_reports_wait_to_be_resolved(plain: Connection) -> None:
-    sample_rows.load(plain, MESSAGES)
-    reported = number(plain, "SELECT count(DISTINCT message_id) FROM sms.delivery_reports")
+def test_most_messages_have_a_report_and_some_reports_wait_to_be_resolved(loaded: Connection) -> None:
+    reported = number(loaded, "SELECT count(DISTINCT message_id) FROM sms.delivery_reports")
     assert 0.85 < reported / MESSAGES < 0.98
-    waiting = number(plain, "SELECT count(*) FROM sms.delivery_reports WHERE message_id IS NULL")
-    resolved = number(plain, "SELECT sms.resolve_delivery_reports()")
+    waiting = number(loaded, "SELECT count(*) FROM sms.delivery_reports WHERE message_id IS NULL")
+    resolved = number(loaded, "SELECT sms.resolve_delivery_reports()")
     assert 0 < resolved < waiting
 
 
 @pytest.mark.parametrize("column", ["profile_id", "from_number"])
-def test_few_profiles_and_numbers_carry_most(plain: Connection, column: str) -> None:
-    sample_rows.load(plain, MESSAGES)
+def test_few_profiles_and_numbers_carry_most(loaded: Connection, column: str) -> None:
     counts = text(f"SELECT count(*) FROM sms.outbound_messages WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY 1")
-    busiest_last = plain.execute(counts).scalars().all()
+    busiest_last = loaded.execute(counts).scalars().all()
     assert sum(busiest_last[-len(busiest_last) // 3 :]) > MESSAGES / 2
 
 
-def test_every_phone_number_is_fictional(plain: Connection) -> None:
-    sample_rows.load(plain, MESSAGES)
+def test_every_phone_number_is_fictional(loaded: Connection) -> None:
     numbers = (
         "SELECT to_number FROM sms.outbound_messages UNION SELECT phone_number FROM sms.phone_numbers "
         "UNION SELECT from_number FROM sms.inbound_messages"
     )
     assert (
-        number(plain, f"SELECT count(*) FROM ({numbers}) AS n(n) WHERE n !~ '^[+]1[2-9][0-9]{{2}}55501[0-9]{{2}}$'")
+        number(loaded, f"SELECT count(*) FROM ({numbers}) AS n(n) WHERE n !~ '^[+]1[2-9][0-9]{{2}}55501[0-9]{{2}}$'")
         == 0
     )
 
 
-def test_the_next_forward_attempt_gets_the_next_number(plain: Connection) -> None:
-    sample_rows.load(plain, MESSAGES)
+def test_the_next_forward_attempt_gets_the_next_number(loaded: Connection) -> None:
     for table in sample_rows.NUMBERED:
-        latest = number(plain, f"SELECT max(id) FROM sms.{table}")
-        following = number(plain, f"SELECT nextval(pg_get_serial_sequence('sms.{table}', 'id'))")
+        latest = number(loaded, f"SELECT max(id) FROM sms.{table}")
+        following = number(loaded, f"SELECT nextval(pg_get_serial_sequence('sms.{table}', 'id'))")
         assert following == latest + 1
 
 

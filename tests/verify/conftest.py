@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tsmigrate import connect
 from tsmigrate.sql import raw
 from tsmigrate.url import DatabaseUrl
 from tsmigrate.verify.crash_points import Crash
+from tsmigrate.verify.processes import Processes
 from tsmigrate.verify.rollback import Report, Wanted, run
 from tsmigrate.verify.scratch import PREFIX
 
@@ -28,9 +31,22 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Callable[[Path], Processes]]:
+    """The same for all tests that run in a folder: what its jobs need takes half a second to import."""
+    with ExitStack() as stack:
+        yield cache(lambda _folder: stack.enter_context(Processes()))
+
+
 @pytest.fixture
-def rehearse(project: Project, plain_database: DatabaseUrl) -> Callable[..., Report]:
+def rehearse(
+    project: Project,
+    plain_database: DatabaseUrl,
+    processes: Callable[[Path], Processes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Report]:
     """The rollback test of `project`, with few rows and without crashes unless they are asked for."""
+    monkeypatch.setattr("tsmigrate.verify.rollback.Processes", lambda: nullcontext(processes(Path.cwd())))
 
     def test(**options: Any) -> Report:
         given = {"rows": 5, "crash": Crash.NONE, **options}

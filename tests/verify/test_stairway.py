@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from alembic_project import Project, Rehearse, told
+from alembic_project import GOOD_ENV, Project, Rehearse, told
 from tsmigrate.errors import BlockedError
 from tsmigrate.finding import Severity
 
@@ -132,3 +133,18 @@ def test_hypertables_are_compared_too(readings: Project, rehearse: Rehearse) -> 
     (first, *_) = rehearse().differences
     assert first.check == "b2"
     assert "readings_pkey" in first.why
+
+
+def test_what_env_py_leaves_for_the_end_is_done(project: Project, rehearse: Rehearse, tmp_path: Path) -> None:
+    at_exit, by_thread = tmp_path / "at_exit", tmp_path / "by_thread"
+    later = f"""
+import atexit
+import threading
+from pathlib import Path
+
+atexit.register(Path({str(at_exit)!r}).touch)
+threading.Timer(0.3, Path({str(by_thread)!r}).touch).start()
+"""
+    project.env(text=GOOD_ENV + later)
+    assert rehearse().differences == ()
+    assert (at_exit.exists(), by_thread.exists()) == (True, True)

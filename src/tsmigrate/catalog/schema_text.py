@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from sqlalchemy import Connection
 
-from tsmigrate import connect
 from tsmigrate.capability import Version
 from tsmigrate.catalog import dump, extension
 from tsmigrate.catalog.ids import Ids
@@ -36,7 +36,21 @@ ORDER BY 1, 2
 """
 
 
-def schema_text(database: DatabaseUrl, pg_dump: str, *, version_table: str = VERSION_TABLE) -> str:
+@dataclass(frozen=True)
+class Known:
+    """What is asked of a database before its schema is dumped."""
+
+    ids: Ids
+    chunks: tuple[str, ...]  # pg_dump's patterns of those that are kept in a schema of the user's
+
+    @classmethod
+    def of(cls, connection: Connection, pg_dump: str) -> Known:
+        """Refuses a `pg_dump` that is older than the server."""
+        _refuse_older(pg_dump, connection)
+        return cls(Ids.of(connection), tuple(_chunks_elsewhere(connection)))
+
+
+def schema_text(database: DatabaseUrl, pg_dump: str, known: Known, *, version_table: str = VERSION_TABLE) -> str:
     """Byte for byte what `pg_dump --schema-only` says of the user's schemas, but for
 
     - `version_table`, Alembic's, in any schema: every revision changes it
@@ -45,21 +59,17 @@ def schema_text(database: DatabaseUrl, pg_dump: str, *, version_table: str = VER
     - TimescaleDB's numbers in definitions, which names replace
     - the order of the objects, which is by name where there is a hypertable (see `order`)
 
-    `pg_dump` is the program to run; it must not be older than the server.
+    `pg_dump` is the program to run.
     """
-    with connect.connection(database) as connection:
-        _refuse_older(pg_dump, connection)
-        ids = Ids.of(connection)
-        chunks = _chunks_elsewhere(connection)
     arguments = [
         "--schema-only",
         f"--lock-wait-timeout={LOCK_WAIT_SECONDS * 1000}",
         "--exclude-schema=_timescaledb*",
         f"--exclude-table=*.{identifier(version_table)}",
-        *(f"--exclude-table={pattern}" for pattern in chunks),
+        *(f"--exclude-table={pattern}" for pattern in known.chunks),
     ]
-    text = ids.named(without_varying_lines(dump.of(database, pg_dump, arguments)))
-    return by_name(text) if ids.names else text
+    text = known.ids.named(without_varying_lines(dump.of(database, pg_dump, arguments)))
+    return by_name(text) if known.ids.names else text
 
 
 def _refuse_older(pg_dump: str, connection: Connection) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tsmigrate import connect
 from tsmigrate.catalog import sections
 from tsmigrate.catalog.difference import difference as of_texts
-from tsmigrate.catalog.schema_text import VERSION_TABLE, schema_text
+from tsmigrate.catalog.schema_text import VERSION_TABLE, Known, schema_text
 from tsmigrate.catalog.timescale_text import timescale_text
 from tsmigrate.url import DatabaseUrl
 
@@ -21,8 +21,9 @@ class Snapshot:
     def take(cls, database: DatabaseUrl, pg_dump: str, *, version_table: str = VERSION_TABLE) -> Snapshot:
         """What is committed in `database` now."""
         with connect.connection(database) as connection:
+            known = Known.of(connection, pg_dump)
             timescale = timescale_text(connection)
-        return cls(schema=schema_text(database, pg_dump, version_table=version_table), timescale=timescale)
+        return cls(schema_text(database, pg_dump, known, version_table=version_table), timescale)
 
 
 def difference(before: Snapshot, after: Snapshot) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from textwrap import indent
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from tsmigrate.catalog import extension
 from tsmigrate.catalog.ids import Ids
@@ -22,26 +22,29 @@ SELECT EXISTS (SELECT FROM _timescaledb_catalog.hypertable)
        OR EXISTS (SELECT FROM _timescaledb_config.bgw_job WHERE id >= 1000)
 """
 
-# What holds rows: a hypertable, or the one behind a continuous aggregate, under the name its user knows.
-_HOLDERS = """
-WITH holder AS (
-    SELECT format('hypertable %I.%I', hypertable_schema, hypertable_name) AS object,
-           hypertable_schema AS schema, hypertable_name AS name, compression_enabled AS columnstore,
-           tablespaces::text AS tablespaces
-    FROM timescaledb_information.hypertables
-    UNION ALL
-    SELECT format('continuous aggregate %I.%I', view_schema, view_name),
-           materialization_hypertable_schema, materialization_hypertable_name, compression_enabled, NULL
-    FROM timescaledb_information.continuous_aggregates
-)
-"""
-
-_AGGREGATES = """
+# What holds rows: a hypertable, or the one behind a continuous aggregate, under the name its user knows. Asked once and
+# given to the other queries as rows: to plan these views in a join with others takes PostgreSQL far longer.
+_HOLDERS = r"""
+SELECT format('hypertable %I.%I', hypertable_schema, hypertable_name) AS object,
+       hypertable_schema::text AS schema, hypertable_name::text AS name, NULL AS user_name,
+       compression_enabled::text AS columnstore, tablespaces::text AS tablespaces, NULL AS definition
+FROM timescaledb_information.hypertables
+UNION ALL
 SELECT format('continuous aggregate %I.%I', view_schema, view_name),
+       materialization_hypertable_schema, materialization_hypertable_name, format('%I.%I', view_schema, view_name),
+       compression_enabled::text, NULL,
        format(E'on %I.%I\nmaterialized only: %s\ndefinition:\n%s', hypertable_schema, hypertable_name,
               materialized_only, view_definition)
 FROM timescaledb_information.continuous_aggregates
 """
+_COLUMNS = ("object", "schema", "name", "user_name", "columnstore", "tablespaces", "definition")
+_GIVEN = f"""
+WITH holder ({", ".join(_COLUMNS)}) AS (
+    SELECT * FROM unnest({", ".join(f"CAST(:{column} AS text[])" for column in _COLUMNS)})
+)
+"""
+
+_AGGREGATES = "SELECT object, definition FROM holder WHERE definition IS NOT NULL"
 _DIMENSIONS = """
 SELECT object, CASE dimension_type
     WHEN 'Time' THEN format('dimension %s: %I %s by %s', dimension_number, column_name, column_type,
@@ -67,7 +70,7 @@ SELECT object, format('columnstore: segment by %s, order by %s', coalesce(segmen
                || coalesce(E'\nsparse indexes: ' || (to_jsonb(s) ->> 'index'), '')
 FROM holder JOIN timescaledb_information.hypertable_columnstore_settings s
   ON s.hypertable = format('%I.%I', schema, name)::regclass
-WHERE columnstore
+WHERE columnstore = 'true'
 """
 
 # An aggregate's indexes belong to the hypertable behind it, whose schema pg_dump leaves out. A name made from that
@@ -77,7 +80,7 @@ SELECT object, CASE WHEN indexname !~ '^_materialized_hypertable_\d+_' THEN inde
                     ELSE replace(indexdef, 'INDEX ' || quote_ident(indexname) || ' ON ', 'INDEX ON ') END
                || coalesce(E'\ncomment: ' || obj_description(format('%I.%I', schemaname, indexname)::regclass), '')
 FROM holder JOIN pg_indexes ON (schemaname, tablename) = (schema, name)
-WHERE object LIKE 'continuous aggregate %'
+WHERE user_name IS NOT NULL
 """
 
 # No view shows the columns of enable_chunk_skipping().
@@ -91,8 +94,8 @@ JOIN _timescaledb_catalog.chunk_column_stats s ON s.hypertable_id = h.id
 # aggregate.
 _JOBS = r"""
 SELECT format('job %I.%I', proc_schema, proc_name)
-       || coalesce(' on ' || quote_ident(coalesce(view_schema, j.hypertable_schema))
-                   || '.' || quote_ident(coalesce(view_name, j.hypertable_name)), ''),
+       || coalesce(' on ' || coalesce(user_name, quote_ident(j.hypertable_schema)
+                                                 || '.' || quote_ident(j.hypertable_name)), ''),
        format(E'%s\nevery %s%s%s, as %I\nat most %s a run, %s retries, %s apart',
               regexp_replace(application_name, ' \[\d+\]$', ''), schedule_interval,
               CASE WHEN fixed_schedule THEN ', on a fixed schedule' ELSE '' END
@@ -101,8 +104,7 @@ SELECT format('job %I.%I', proc_schema, proc_name)
        || coalesce(E'\nchecked by ' || quote_ident(check_schema) || '.' || quote_ident(check_name), '')
        || coalesce(E'\nconfig ' || config::text, '')
 FROM timescaledb_information.jobs j
-LEFT JOIN timescaledb_information.continuous_aggregates a
-  ON (materialization_hypertable_schema, materialization_hypertable_name) = (j.hypertable_schema, j.hypertable_name)
+LEFT JOIN holder ON (schema, name) = (j.hypertable_schema, j.hypertable_name)
 WHERE job_id >= 1000
 """
 _FACTS = (_AGGREGATES, _DIMENSIONS, _CHUNKS, _TABLESPACES, _COLUMNSTORE, _AGGREGATE_INDEXES, _SKIPPING, _JOBS)
@@ -115,8 +117,10 @@ def timescale_text(connection: Connection) -> str:
     facts: dict[str, list[str]] = defaultdict(list)
     with fixed_settings(connection):
         ids = Ids.of(connection)
+        holders = connection.execute(raw(_HOLDERS)).all()
+        given = {column: [getattr(holder, column) for holder in holders] for column in _COLUMNS}
         for query in _FACTS:
-            found = connection.execute(raw(_HOLDERS + query))
+            found = connection.execute(text(_GIVEN + query), given)
             for holder, fact in sorted((name, ids.named_in_config(fact)) for name, fact in found):
                 facts[holder].append(fact)
     return "\n".join(f"{name}\n{indent(chr(10).join(facts[name]), '    ')}\n" for name in sorted(facts))

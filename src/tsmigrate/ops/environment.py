@@ -33,7 +33,7 @@ def connection() -> Iterator[Connection]:
     before every address.
     """
     try:
-        with _given() or connect.connection(database()) as connected:
+        with _given() or connect.connection(database(), hstore=True) as connected:
             yield connected
     except TsmigrateError as error:
         raise _told(error.message, error.mend) from error

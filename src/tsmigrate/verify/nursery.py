@@ -8,10 +8,13 @@ job imports is imported here, once. Nothing that registers itself somewhere may 
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
+import threading
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg2  # type: ignore[import-untyped]  # noqa: F401 - for the jobs
 import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401
@@ -28,10 +31,20 @@ def main() -> None:
             order = order_from_text(line)
             _become(order)
             Path(order.outcome).write_text(outcome_to_text(child.attend(order.job)))
-            return  # and end as any program does, so that what env.py left for the end runs
+            _end()
         os.waitpid(forked, 0)
         sys.stdout.write("ended\n")
         sys.stdout.flush()
+
+
+def _end() -> NoReturn:
+    """With what env.py left for the end, as any program does, but without taking Python apart: that copies all memory
+    that is shared with us, and takes some 30 ms. multiprocessing ends its own processes so."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _become(order: Order) -> None:
