@@ -388,8 +388,12 @@ SELECT format('%s of the %s chunks that there were at the upgrade have been drop
                  ELSE m.range_start <= c.since::timestamptz AND m.range_end >= c.until::timestamptz END)
 HAVING count(*) > 0;"""
 
+# What our own runner dropped before `tsmigrate policies promote` handed the policy over is known exactly.
 _FIND_GONE = f"""\
 {_FIND_GONE_SINCE_UPGRADE}
+IF gone IS NULL AND (before ->> 'dropped')::bigint > 0 THEN
+  gone := format('%s of its chunks or buckets made since the upgrade have been dropped', before ->> 'dropped');
+END IF;
 IF gone IS NULL AND EXISTS (
   SELECT FROM timescaledb_information.job_stats s
    WHERE s.total_successes > 0 AND s.job_id IN (SELECT job_id FROM timescaledb_information.jobs WHERE {{{{policy}}}})

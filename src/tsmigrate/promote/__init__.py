@@ -9,23 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import capability
 from tsmigrate.errors import BlockedError, TsmigrateError
 from tsmigrate.finding import Finding, Severity
-from tsmigrate.ops.columnstore import SetColumnstore
-from tsmigrate.ops.columnstore_policy import AddColumnstorePolicy
-from tsmigrate.ops.operation import TableOperation
-from tsmigrate.ops.refresh_policy import AddRefreshPolicy
-from tsmigrate.ops.reorder_policy import AddReorderPolicy
-from tsmigrate.ops.retention_policy import AddRetentionPolicy
-from tsmigrate.ops.run import Run
-from tsmigrate.plpgsql import Locking, as_do
+from tsmigrate.plpgsql import as_do
 from tsmigrate.policies import runner, state
 from tsmigrate.policies.state import Kind, Policy
-from tsmigrate.promote import aggregate
+from tsmigrate.promote import aggregate, by_operation
 from tsmigrate.sql import raw
 from tsmigrate.url import without_passwords
 
@@ -107,7 +100,7 @@ def _promoted(connection: Connection, policy: Policy, tell: Callable[[str], None
             if policy.kind is Kind.AGGREGATE:
                 aggregate.promote(connection, policy, tell)
             else:
-                _by_operation(connection, policy)
+                by_operation.hand_over(connection, policy)
                 connection.commit()
     except BaseException:
         connection.rollback()
@@ -119,47 +112,7 @@ def _tried(connection: Connection, policy: Policy, _tell: Callable[[str], None])
         if policy.kind is Kind.AGGREGATE:
             aggregate.tried(connection, policy)
         else:
-            _by_operation(connection, policy)
-
-
-def _by_operation(connection: Connection, policy: Policy) -> None:
-    """As if the revision ran now: what its downgrade needs is remembered anew, as of now."""
-    operation = _operation(policy)
-    key = {"revision": policy.revision, "operation": policy.operation, "subject": policy.subject}
-    connection.execute(_NO_LONGER, {"oid": policy.oid, "kind": str(policy.kind)})
-    connection.execute(_FORGET, key)
-    run = Run(revision=policy.revision, locking=Locking())
-    for statement in operation.statements(run):
-        connection.execute(raw(statement))
-    if connection.execute(raw("SELECT to_regclass('tsmigrate.undo')")).scalar():
-        connection.execute(_RENAME, key | {"here": operation.subject})
-    connection.execute(raw(as_do(f"BEGIN\n{state.SWEEP}\nEND")))
-
-
-_NO_LONGER = text("DELETE FROM tsmigrate.policy WHERE relation = :oid AND kind = :kind")
-_FORGET = text(
-    "DELETE FROM tsmigrate.undo WHERE revision = :revision AND operation = :operation AND subject = :subject"
-)
-_RENAME = text(
-    "UPDATE tsmigrate.undo SET subject = :subject "
-    "WHERE revision = :revision AND operation = :operation AND subject = :here"
-)
-
-
-def _operation(policy: Policy) -> TableOperation:
-    if policy.relation is None:
-        raise BlockedError(f"{policy.name} is gone")
-    name, schema, config = policy.relation.name, policy.relation.schema, policy.config
-    if policy.kind is Kind.COLUMNSTORE:
-        declared = config["declared"]
-        return SetColumnstore(name, schema, declared["segmentby"], declared["orderby"])
-    if policy.kind is Kind.COLUMNSTORE_POLICY:
-        return AddColumnstorePolicy(name, schema, config["compress_after"], config.get("schedule_interval"))
-    if policy.kind is Kind.REORDER_POLICY:
-        return AddReorderPolicy(name, schema, config["index_name"], config.get("schedule_interval"))
-    if policy.kind is Kind.REFRESH:
-        return AddRefreshPolicy(name, schema, config["start_offset"], config["end_offset"], policy.every or "")
-    return AddRetentionPolicy(name, schema, config["drop_after"], policy.every)
+            by_operation.hand_over(connection, policy)
 
 
 # What other revisions have left of the same things is read by TimescaleDB's own operations from now on. An aggregate
