@@ -82,6 +82,8 @@ def _one_by_one(connection: Connection, tell: Callable[[str], None], step: _Step
         try:
             step(connection, policy, tell)
         except DBAPIError as error:
+            if connection.invalidated:
+                raise _lost(policy, error) from error
             hint = getattr(getattr(error.orig, "diag", None), "message_hint", None)
             refused = without_passwords(str(error.orig).split("CONTEXT:")[0].split("HINT:")[0].strip())
             yield Promotion(policy, refused, hint or "")
@@ -89,6 +91,14 @@ def _one_by_one(connection: Connection, tell: Callable[[str], None], step: _Step
             yield Promotion(policy, error.message, error.mend)
         else:
             yield Promotion(policy)
+
+
+def _lost(policy: Policy, error: DBAPIError) -> BlockedError:
+    says = without_passwords(next(iter(str(error.orig).strip().splitlines()), "no reason given"))
+    return BlockedError(
+        f"the connection was lost at the {policy.told}: {says}",
+        mend="run promote again when the server is back: what is handed over is handed over, and it goes on with the rest",
+    )
 
 
 def _promoted(connection: Connection, policy: Policy, tell: Callable[[str], None]) -> None:
@@ -103,7 +113,8 @@ def _promoted(connection: Connection, policy: Policy, tell: Callable[[str], None
                 by_operation.hand_over(connection, policy)
                 connection.commit()
     except BaseException:
-        connection.rollback()
+        if not connection.invalidated:
+            connection.rollback()
         raise
 
 

@@ -167,8 +167,9 @@ def _fill(connection: Connection, policy: Policy, native: str, span: _Span) -> N
             )
         )
     finally:
-        connection.rollback()
-        driver.autocommit = False
+        if not connection.invalidated:
+            connection.rollback()
+            driver.autocommit = False
 
 
 def _differing(connection: Connection, policy: Policy, native: str) -> str:
