@@ -19,6 +19,10 @@ NOTICE = "tsmigrate: "
 """How a notice or warning of ours begins, so that it is told from the server's own."""
 
 
+TIMESCALE = "(SELECT e.extnamespace::regnamespace FROM pg_extension e WHERE e.extname = 'timescaledb')"
+"""An expression: the schema of TimescaleDB's functions, for format's %s. A search_path may be without it."""
+
+
 def do_block(template: str, **pieces: str) -> str:
     """A DO statement from a template with pieces; see `assemble`."""
     return as_do(assemble(template, **pieces))

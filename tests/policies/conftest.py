@@ -17,7 +17,7 @@ __all__ = ["migration", "settings"]
 def emulating(migration: Any, settings: dict[str, str]) -> Any:
     """Readings, on a server where what it cannot do is emulated."""
     settings["on_unsupported"] = "emulate"
-    _load(migration)
+    load(migration)
     return migration
 
 
@@ -27,12 +27,12 @@ def community(request: pytest.FixtureRequest, settings: dict[str, str], take: Ta
     server, clones = (request.getfixturevalue(f"community_{what}") for what in ("server", "extension_clones"))
     name = clones.take()
     migration = Migration(server.database(name), take)
-    _load(migration)
+    load(migration)
     yield migration
     clones.drop(name)
 
 
-def _load(migration: Any) -> None:
+def load(migration: Any) -> None:
     """A hypertable with 10 chunks of a day each, a row an hour."""
     migration.execute(
         "CREATE TABLE reading (at timestamptz NOT NULL, device int, v float8, note text)",

@@ -1,4 +1,4 @@
-"""The command `promote` in a process of its own, which tells where it is and comes to a sudden end."""
+"""`tsmigrate policies` in a process of its own, which tells where it is and comes to a sudden end."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _context = get_context("forkserver")  # a new interpreter for each would take a 
 _context.set_forkserver_preload(["tsmigrate.promote", "tsmigrate.cli.app"])
 
 
-def killed(database: DatabaseUrl, before: int) -> bool:
+def killed(database: DatabaseUrl, command: str, before: int) -> bool:
     """Whether it came to that statement or commit, and was killed before it."""
-    process = _context.Process(target=_killing_itself, args=(database.full, before))
+    process = _context.Process(target=_killing_itself, args=(database.full, command, before))
     process.start()
     process.join(120)
     assert process.exitcode in {0, -signal.SIGKILL}, process.exitcode
@@ -54,14 +54,14 @@ class Waiting:
         return self._said.read_text()
 
 
-def waiting(database: DatabaseUrl, text: str, said: Path) -> Waiting:
+def waiting(database: DatabaseUrl, command: str, text: str, said: Path) -> Waiting:
     ours, theirs = _context.Pipe()
-    process = _context.Process(target=_waiting_before, args=(database.full, text, theirs, str(said)))
+    process = _context.Process(target=_waiting_before, args=(database.full, command, text, theirs, str(said)))
     process.start()
     return Waiting(process, ours, said)
 
 
-def _killing_itself(url: str, before: int) -> None:
+def _killing_itself(url: str, command: str, before: int) -> None:
     number = 0
 
     def count(*_: object) -> None:
@@ -71,10 +71,10 @@ def _killing_itself(url: str, before: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     event.listen(Engine, "commit", count)
-    _promote(url, count, os.devnull)
+    _run(url, command, count, os.devnull)
 
 
-def _waiting_before(url: str, text: str, told: Connection, said: str) -> None:
+def _waiting_before(url: str, command: str, text: str, told: Connection, said: str) -> None:
     waited = False
 
     def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -84,14 +84,14 @@ def _waiting_before(url: str, text: str, told: Connection, said: str) -> None:
             told.send(None)
             told.recv()
 
-    _promote(url, look, said)
+    _run(url, command, look, said)
 
 
-def _promote(url: str, before: Callable[..., None], said: str) -> None:
+def _run(url: str, command: str, before: Callable[..., None], said: str) -> None:
     from tsmigrate.cli.app import main
 
     event.listen(Engine, "before_cursor_execute", before)
     for stream in (1, 2):
         os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-    sys.argv = ["tsmigrate", "policies", "promote", "--url", url]
+    sys.argv = ["tsmigrate", "policies", command, "--url", url]
     main()

@@ -9,7 +9,7 @@ import pytest
 from alembic import op
 
 from ops_support import alone
-from policies import moving_up
+from policies import hostile, moving_up
 from policies.moving_up import READ, Server, downgrade, shown, up
 from support import Run
 from tsmigrate import connect
@@ -48,9 +48,12 @@ def test_it_moves_up_with_the_same_rows_and_down_again(
     assert json.loads(tried.stdout)["summary"]["promoted"] == 11
     assert difference(emulated, migration.snapshot()) == ""
 
+    hostile.lay(migration, "hostile")
     done = tsmigrate("policies", "promote", "--url", migration.database.full)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "11 of 11 are TimescaleDB's own now" in done.stdout
+    assert not hostile.sprung(migration)
+    hostile.clear(migration, "hostile")
     assert [shown(migration, name) for name in READ] == rows
     with connect.connection(migration.database) as connection:
         assert state.policies(connection) == []

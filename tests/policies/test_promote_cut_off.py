@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from convert_support import until
 from ops.conftest import Migration
-from policies import moving_up, promoting
+from policies import cut_short, moving_up
 from policies.moving_up import READ, Server, shown
 from tsmigrate import connect
 from tsmigrate.catalog.snapshot import Snapshot, difference
@@ -109,7 +109,7 @@ def test_killed_before_any_statement_or_commit(emulated: Emulated, settings: dic
     number = 1
     while True:
         migration = emulated.copy()
-        came_so_far = promoting.killed(migration.database, number)
+        came_so_far = cut_short.killed(migration.database, "promote", number)
         if came_so_far:
             emulated.check(migration, f"killed before statement {number}")
         emulated.drop(migration)
@@ -138,25 +138,25 @@ SOME = [(phase, WAYS[place % len(WAYS)]) for place, phase in enumerate(PHASES)]
 )
 def test_cut_off_in_the_middle(emulated: Emulated, copy: Migration, tmp_path: Path, phase: str, way: str) -> None:
     lock, statement = PHASES[phase]
-    promoting_it = promoting.waiting(copy.database, statement, tmp_path / "said")
+    promoting = cut_short.waiting(copy.database, "promote", statement, tmp_path / "said")
     with connect.connection(copy.database) as holding:
         holding.execute(raw(lock))
-        promoting_it.go()
+        promoting.go()
         pid = until(lambda: copy.value(BLOCKED))
         if way == "the command is killed":
-            promoting_it.process.kill()
-            assert promoting_it.ended() == -signal.SIGKILL
+            promoting.process.kill()
+            assert promoting.ended() == -signal.SIGKILL
         elif way == "its session is ended":
             copy.execute(f"SELECT pg_terminate_backend({pid})")
             holding.rollback()
-            assert promoting_it.ended() == 3
+            assert promoting.ended() == 3
         else:
             os.kill(pid, signal.SIGKILL)
-            assert promoting_it.ended() == 3
+            assert promoting.ended() == 3
             holding.invalidate()
     if way != "the command is killed":
-        assert "Traceback" not in promoting_it.said
-        assert "run promote again" in promoting_it.said
+        assert "Traceback" not in promoting.said
+        assert "run promote again" in promoting.said
     until(lambda: answers(copy))
     emulated.check(copy, f"{way} while {phase}")
 

@@ -44,16 +44,20 @@ def policies() -> None:
 
 @pytest.fixture
 def kept(emulating: Any) -> Any:
+    return kept_by_policies(emulating)
+
+
+def kept_by_policies(migration: Any) -> Any:
     """Readings of the last 20 days, and of days 100 to 90 before now, with the policies that keep them."""
-    emulating.execute(
+    migration.execute(
         "DELETE FROM reading",
         "SELECT drop_chunks('reading', timestamptz '2200-01-01')",
         "INSERT INTO reading SELECT now() - n * interval '6 hours', n % 3, n FROM generate_series(0, 79) n",
         "INSERT INTO reading SELECT now() - interval '90 days' - n * interval '6 hours', 1, n "
         "FROM generate_series(0, 39) n",
     )
-    emulating.run(policies)
-    return emulating
+    migration.run(policies)
+    return migration
 
 
 @pytest.fixture

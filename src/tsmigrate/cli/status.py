@@ -91,7 +91,7 @@ def _look(target: DatabaseUrl, config: Path | None) -> Report:
     from tsmigrate.status.gather import gather
     from tsmigrate.status.report.report import Report
 
-    with connect.connection(target) as connection:
+    with connect.pinned(target) as connection:
         return Report(str(target), gather(connection, config))
 
 

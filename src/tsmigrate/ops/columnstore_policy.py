@@ -31,7 +31,7 @@ from tsmigrate.ops.support import (
     skip_with_upgrade,
     taken_back,
 )
-from tsmigrate.plpgsql import assemble, do_block, lock, tell
+from tsmigrate.plpgsql import TIMESCALE, assemble, do_block, lock, tell
 from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.sql import literal
 from tsmigrate.undo import Key
@@ -88,10 +88,10 @@ class AddColumnstorePolicy(TableOperation):
                   {{require_support}}
                   {{look}}
                   {{lock}}
-                  EXECUTE format('%s => $2::%s, schedule_interval => $3::interval)',
-                                 CASE WHEN {{version}} < ARRAY[2, 18]
-                                      THEN 'SELECT add_compression_policy($1, compress_after'
-                                      ELSE 'CALL add_columnstore_policy($1, after' END, facts.span_type)
+                  EXECUTE format(CASE WHEN {{version}} < ARRAY[2, 18]
+                                      THEN 'SELECT %s.add_compression_policy($1, compress_after'
+                                      ELSE 'CALL %s.add_columnstore_policy($1, after' END
+                                 || ' => $2::%s, schedule_interval => $3::interval)', {{timescale}}, facts.span_type)
                     USING facts.relation, age, schedule;
                 END
                 """,
@@ -109,6 +109,7 @@ class AddColumnstorePolicy(TableOperation):
                     held_in=HOLDER,
                 ),
                 version=INSTALLED_VERSION,
+                timescale=TIMESCALE,
             )
         ]
 

@@ -97,7 +97,7 @@ def _lost(policy: Policy, error: DBAPIError) -> BlockedError:
     says = without_passwords(next(iter(str(error.orig).strip().splitlines()), "no reason given"))
     return BlockedError(
         f"the connection was lost at the {policy.told}: {says}",
-        mend="run promote again when the server is back: what is handed over is handed over, and it goes on with the rest",
+        mend="run promote again when the server is back: it goes on with the rest",
     )
 
 

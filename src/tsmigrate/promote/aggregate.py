@@ -17,7 +17,7 @@ from tsmigrate.errors import BlockedError
 from tsmigrate.ops.aggregate_definition import GIVEN, give
 from tsmigrate.ops.emulate import emulated
 from tsmigrate.ops.facts import find_aggregate
-from tsmigrate.plpgsql import as_do, assemble, refuse
+from tsmigrate.plpgsql import TIMESCALE, as_do, assemble, refuse
 from tsmigrate.policies import runner
 from tsmigrate.policies.drop import TAKE_AWAY
 from tsmigrate.policies.state import Policy
@@ -154,6 +154,7 @@ def _fill(connection: Connection, policy: Policy, native: str, span: _Span) -> N
             f"< {literal(span.end)}::{kind}"
         )
     ).scalar()
+    timescale = connection.execute(raw(f"SELECT {TIMESCALE}")).scalar_one()
     connection.rollback()
     if start is None:
         return
@@ -162,7 +163,7 @@ def _fill(connection: Connection, policy: Policy, native: str, span: _Span) -> N
     try:
         connection.execute(
             raw(
-                f"CALL refresh_continuous_aggregate({literal(native)}, {literal(str(start))}::{kind}, "
+                f"CALL {timescale}.refresh_continuous_aggregate({literal(native)}, {literal(str(start))}::{kind}, "
                 f"{literal(span.end)}::{kind})"
             )
         )

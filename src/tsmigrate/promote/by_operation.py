@@ -18,7 +18,7 @@ from tsmigrate.ops.refresh_policy import AddRefreshPolicy
 from tsmigrate.ops.reorder_policy import AddReorderPolicy
 from tsmigrate.ops.retention_policy import AddRetentionPolicy
 from tsmigrate.ops.run import Run
-from tsmigrate.plpgsql import Locking, as_do, do_block
+from tsmigrate.plpgsql import TIMESCALE, Locking, as_do, do_block
 from tsmigrate.policies import state
 from tsmigrate.policies.state import Kind, Policy
 from tsmigrate.sql import raw
@@ -72,11 +72,12 @@ def _paused(subject: str, procedure: str) -> str:
         BEGIN
           {{find}}
           SELECT job_id INTO job FROM timescaledb_information.jobs WHERE {{policy}};
-          PERFORM alter_job(job, scheduled => false);
+          EXECUTE format('SELECT %s.alter_job($1, scheduled => false)', {{timescale}}) USING job;
         END
         """,
         find=find_hypertable_or_aggregate(subject),
         policy=on_it(procedure),
+        timescale=TIMESCALE,
     )
 
 
