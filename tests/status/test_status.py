@@ -327,7 +327,7 @@ def test_neither_chunks_nor_tables_make_more_statements_and_chunks_beyond_the_lo
 
 def test_it_looks_again_until_it_is_interrupted(kept: Any, tmp_path: Path) -> None:
     program = [Path(sysconfig.get_path("scripts")) / "tsmigrate", "status", "--url", kept.database.full]
-    environment = {**os.environ, "COLUMNS": "80", "LINES": "40", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": "80", "LINES": "20", "TERM": "xterm"}
     watching = [*program, "--watch", "0.2", "--format", "prometheus"]
     pipe = subprocess.PIPE
     with subprocess.Popen(watching, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path, env=environment) as piped:
@@ -350,6 +350,7 @@ def test_it_looks_again_until_it_is_interrupted(kept: Any, tmp_path: Path) -> No
     os.close(ours)
     assert shown.returncode == 0
     assert b"\x1b[?1049h" in drawn  # a screen of its own, which it leaves again
+    assert b"more lines: make the window taller" in drawn.split(b"\x1b[?1049l")[0]
     assert b"hypertables" in drawn.split(b"\x1b[?1049l")[1]  # and the last look stays
     assert b"Traceback" not in drawn
 
