@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.errors import BlockedError
 from tsmigrate.ops.aggregate_definition import GIVEN, give
@@ -139,7 +140,12 @@ def _refreshed(connection: Connection, policy: Policy) -> _Span | None:
     connection.execute(raw(f"SELECT set_config('tsmigrate.at', {literal(last)}, true)"))
     end = connection.execute(raw(f"SELECT ({config['following']})::text")).scalar_one()
     connection.rollback()
-    runner.refreshed(connection, policy, first, end)
+    try:
+        runner.refreshed(connection, policy, first, end)
+    except BlockedError as error:
+        if isinstance(error.__cause__, DBAPIError) and error.__cause__.connection_invalidated:
+            raise error.__cause__ from None  # no reason that lies in the aggregate
+        raise
     return _Span(first, end)
 
 
