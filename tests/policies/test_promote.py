@@ -58,6 +58,9 @@ def test_it_moves_up_with_the_same_rows_and_down_again(
     with connect.connection(migration.database) as connection:
         assert state.policies(connection) == []
     assert migration.value("SELECT count(*) FROM timescaledb_information.continuous_aggregates") == 2
+    assert migration.value(
+        "SELECT indexdef LIKE '%_hyper_%(device, hour DESC)' FROM pg_indexes WHERE indexname = 'by_device'"
+    )
     jobs = (
         "SELECT string_agg(proc_name, ' ' ORDER BY proc_name) FROM timescaledb_information.jobs "
         "WHERE job_id >= 1000 AND scheduled = {}"
@@ -75,7 +78,7 @@ def test_it_moves_up_with_the_same_rows_and_down_again(
     migration.execute("DROP VIEW report")
     for step, told in (
         (lambda: op.drop_continuous_aggregate("By % hour"), "no rows below them any more"),
-        (lambda: op.remove_retention_policy("reading"), r"11 of the 7\d chunks that there were at the upgrade"),
+        (lambda: op.remove_retention_policy("reading"), r"1\d of the 7\d chunks that there were at the upgrade"),
     ):
         with pytest.raises(Exception, match=told):
             migration.run(step)

@@ -22,6 +22,7 @@ from tsmigrate.plpgsql import TIMESCALE, as_do, assemble, refuse
 from tsmigrate.policies import runner
 from tsmigrate.policies.drop import TAKE_AWAY
 from tsmigrate.policies.state import Policy
+from tsmigrate.policies.windows import ADDED_INDEXES
 from tsmigrate.sql import MAX_IDENTIFIER_BYTES, literal, qualified, raw
 
 SUFFIX = "_promoted"
@@ -80,6 +81,7 @@ def _made(policy: Policy, native: str) -> str:
         native=literal(native),
         relation=f"{policy.oid}::regclass",
         mark=literal(MARK),
+        added_indexes=ADDED_INDEXES,
         taken=refuse(
             literal(f"{native} is needed to build the aggregate beside the emulated one, and there is one"),
             "rename it, or drop it",
@@ -91,7 +93,9 @@ def _made(policy: Policy, native: str) -> str:
 _MADE = """\
 DECLARE
   aggregate jsonb;
+  added record;
   held regclass;
+  held_schema name;
   zone text := current_setting('TimeZone');
 BEGIN
   SELECT config INTO aggregate FROM tsmigrate.policy WHERE relation = {{relation}} AND kind = 'aggregate';
@@ -106,6 +110,13 @@ BEGIN
                  'WITH NO DATA', {{native}}, aggregate ->> 'materialized_only', aggregate ->> 'definition');
   PERFORM set_config('TimeZone', zone, true);
   EXECUTE format('COMMENT ON VIEW %s IS %L', {{native}}, {{mark}});
+  FOR added IN {{added_indexes}} LOOP
+    EXECUTE format('CREATE INDEX %I ON %s %s', added.name, {{native}}, added.rest);
+    SELECT materialization_hypertable_schema INTO held_schema
+      FROM timescaledb_information.continuous_aggregates
+     WHERE format('%I.%I', view_schema, view_name)::regclass = {{native}}::regclass;
+    EXECUTE format('COMMENT ON INDEX %I.%I IS %L', held_schema, added.name, added.comment);
+  END LOOP;
   IF aggregate ? 'kept_until' THEN
     SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)::regclass INTO held
       FROM timescaledb_information.continuous_aggregates
