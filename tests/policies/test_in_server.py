@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -225,6 +226,9 @@ def test_installing_twice_changes_nothing_and_removing_leaves_nothing(kept: Any)
         assert in_server.is_up_to_date(connection)
         connection.execute(text("CREATE OR REPLACE PROCEDURE tsmigrate_cron.run_due() LANGUAGE sql AS 'SELECT 1'"))
         assert not in_server.is_up_to_date(connection)
+    with ThreadPoolExecutor() as several:
+        assert list(several.map(kept.execute, [in_server.install()] * 4)) == [None] * 4
+    assert kept.snapshot() == there
     kept.execute(*in_server.REMOVE)
     kept.execute(*in_server.REMOVE)
     assert kept.snapshot() == before

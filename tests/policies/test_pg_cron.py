@@ -69,8 +69,7 @@ def _server(engine: Engine, name: str, take: Take, **settings: str) -> Iterator[
     is_new = engine.postgres.major >= 16
     cron = Cron(TestServer.at(found.url), ROLE if is_new else "postgres", "1 second" if is_new else "* * * * *")
     statements = ["CREATE EXTENSION timescaledb", "CREATE EXTENSION pg_cron", f"CREATE ROLE {ROLE} LOGIN"]
-    cron.as_superuser(take).execute(*statements, f"GRANT CREATE ON DATABASE sandbox TO {ROLE}")
-    cron.as_superuser(take).execute(f"GRANT CREATE ON SCHEMA public TO {ROLE}")
+    cron.as_superuser(take).execute(*statements, f"GRANT CREATE ON SCHEMA public TO {ROLE}")
     yield cron
     sandbox.down(name)
 
@@ -133,6 +132,10 @@ def run_what_is_due(by_workers: Cron, policies: Any, take: Take, settings: dict[
         code, told = policies(own.database, "schedule")
         assert (code, "GRANT USAGE ON SCHEMA cron" in told) == (3, True)
         superuser.execute(f"GRANT USAGE ON SCHEMA cron TO {ROLE}")
+        code, told = policies(own.database, "schedule")
+        assert (code, "GRANT CREATE ON DATABASE sandbox" in " ".join(told.split())) == (3, True)
+        assert superuser.value("SELECT count(*) FROM cron.job") == 0
+        superuser.execute(f"GRANT CREATE ON DATABASE sandbox TO {ROLE}")
     load(own)
     keep(own)
     assert policies(own.database, "schedule", "--every", by_workers.every)[0] == 0

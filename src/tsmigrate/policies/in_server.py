@@ -32,11 +32,13 @@ def install() -> str:
     return do_block(
         """
         BEGIN
+          PERFORM pg_advisory_xact_lock(hashtextextended('{{name}}', 0));
           {{schema}}
           {{run_due}}
           {{end_overdue}}
         END;
         """,
+        name=SCHEMA,
         schema=own_schema(SCHEMA, "What a scheduler of the server calls; tsmigrate policies unschedule takes it away"),
         run_due=_procedure("run_due", _run_due()),
         end_overdue=_procedure("end_overdue", _END_OVERDUE, "SET search_path = pg_catalog, pg_temp"),

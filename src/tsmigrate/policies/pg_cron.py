@@ -18,7 +18,7 @@ from tsmigrate.capability import Version
 from tsmigrate.errors import BlockedError, UnreachableError, UsageError
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.policies import in_server
-from tsmigrate.sql import literal, raw
+from tsmigrate.sql import identifier, literal, raw
 from tsmigrate.url import DatabaseUrl, without_passwords
 
 EVERY_MINUTE = "* * * * *"
@@ -100,7 +100,7 @@ def _said_home(connection: Connection) -> str | None:
     try:
         found: str | None = connection.execute(raw("SELECT current_setting('cron.database_name', true)")).scalar()
     except DBAPIError as error:
-        if getattr(error.orig, "pgcode", None) != _NOT_ALLOWED:
+        if _code(error) != _NOT_ALLOWED:
             raise
         found = DEFAULT_HOME
     connection.rollback()
@@ -112,13 +112,27 @@ _NOT_ALLOWED, _NO_TABLE, _WRONG_VALUE = "42501", "42P01", "22023"
 
 def schedule(connection: Connection, at: Home, every: str) -> None:
     """Install the procedures, and let pg_cron call them. Done again, it changes both to what they would be now."""
-    with _at_home(connection, at) as jobs, _explained(at, every):
-        _require_version(jobs, at)
-        connection.execute(raw(in_server.install()))
-        for statement in at.statements(every):
-            jobs.execute(raw(statement))
-        connection.commit()
+    with _at_home(connection, at) as jobs:
+        with _explained(at, every):
+            _require_version(jobs, at)
+            for statement in at.statements(every):
+                jobs.execute(raw(statement))
+        _install(connection, at)
         jobs.commit()
+
+
+def _install(connection: Connection, at: Home) -> None:
+    try:
+        connection.execute(raw(in_server.install()))
+        connection.commit()
+    except DBAPIError as error:
+        diagnosis = getattr(error.orig, "diag", None)
+        own = f"as the owner of the database: GRANT CREATE ON DATABASE {identifier(at.database)} TO the role"
+        raise BlockedError(
+            f"the procedures were not installed: {_said(error)}",
+            mend=getattr(diagnosis, "message_hint", None)
+            or (own if _code(error) == _NOT_ALLOWED else "mend what the message says"),
+        ) from error
 
 
 def unschedule(connection: Connection, at: Home | None) -> int:
@@ -224,12 +238,20 @@ def _explained(at: Home, every: str = "") -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        code, said = getattr(error.orig, "pgcode", None), without_passwords(str(error.orig).strip().splitlines()[0])
-        if code == _WRONG_VALUE and "schedule" in said:
+        if _code(error) == _WRONG_VALUE and "schedule" in _said(error):
             raise UsageError(
                 f"pg_cron does not know the schedule {every!r}", mend="write it as for cron: '*/5 * * * *'"
             ) from error
-        raise BlockedError(f"pg_cron was not told: {said}", mend=_mend(at, code)) from error
+        raise BlockedError(f"pg_cron was not told: {_said(error)}", mend=_mend(at, _code(error))) from error
+
+
+def _code(error: DBAPIError) -> str | None:
+    code: str | None = getattr(error.orig, "pgcode", None)
+    return code
+
+
+def _said(error: DBAPIError) -> str:
+    return without_passwords(str(error.orig).strip().splitlines()[0])
 
 
 def _mend(at: Home, code: str | None) -> str:
