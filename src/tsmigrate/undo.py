@@ -70,23 +70,29 @@ def keep(key: Key, definition: str) -> str:
     )
 
 
-CREATE_SCHEMA = assemble(
-    """
-    IF to_regnamespace('tsmigrate') IS NULL THEN
-      CREATE SCHEMA tsmigrate;
-      REVOKE ALL ON SCHEMA tsmigrate FROM PUBLIC;
-      COMMENT ON SCHEMA tsmigrate IS 'What tsmigrate needs to take its steps back; goes with its last row';
-    ELSIF NOT (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'tsmigrate') THEN
-      {{another_s}}
-    END IF;
-    """,
-    another_s=refuse(
-        "(SELECT format('the schema tsmigrate belongs to %s, and %I is no member of that role', nspowner::regrole, "
-        "current_user) FROM pg_namespace WHERE nspname = 'tsmigrate')",
-        "run every revision as the same role, or as a member of that one",
-    ),
-)
-"""A piece of PL/pgSQL. What stands in the schema is acted on, so that nobody else may have a hand in it."""
+def own_schema(name: str, comment: str) -> str:
+    """A piece of PL/pgSQL: the schema of that plain name, for us alone. What stands in it is acted on."""
+    return assemble(
+        """
+        IF to_regnamespace('{{name}}') IS NULL THEN
+          CREATE SCHEMA {{name}};
+          REVOKE ALL ON SCHEMA {{name}} FROM PUBLIC;
+          COMMENT ON SCHEMA {{name}} IS {{comment}};
+        ELSIF NOT (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = '{{name}}') THEN
+          {{another_s}}
+        END IF;
+        """,
+        name=name,
+        comment=literal(comment),
+        another_s=refuse(
+            f"(SELECT format('the schema {name} belongs to %s, and %I is no member of that role', nspowner::regrole, "
+            f"current_user) FROM pg_namespace WHERE nspname = '{name}')",
+            "run every revision as the same role, or as a member of that one",
+        ),
+    )
+
+
+CREATE_SCHEMA = own_schema(SCHEMA, "What tsmigrate needs to take its steps back; goes with its last row")
 
 DROP_SCHEMA = """\
 IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'tsmigrate'::regnamespace) THEN

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sysconfig
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from alembic import op
 from sqlalchemy import text
 
+from policies_support import COUNTED, HELD, STATE, gone, make_due, waiting_backend
 from support import Run
 from tsmigrate import connect
 from tsmigrate.policies import runner, state
@@ -25,39 +25,6 @@ from tsmigrate.policies.state import Kind
 revision, down_revision = "runner", None
 
 pytestmark = pytest.mark.edition("apache")
-DAILY = "SELECT time_bucket('1 day', at) AS day, device, count(*) AS rows FROM reading GROUP BY 1, 2"
-COUNTED = """
-SELECT string_agg(format('%s|%s|%s', day, device, rows), E'\n' ORDER BY day, device)
-FROM (SELECT time_bucket('1 day', at) AS day, device, count(*) AS rows FROM reading
-      WHERE at < time_bucket('1 day', now() - interval '1 hour') GROUP BY 1, 2) AS counted
-"""
-HELD = "SELECT string_agg(format('%s|%s|%s', day, device, rows), E'\n' ORDER BY day, device) FROM tsmigrate.daily"
-# Runs and their times apart, what a policy is.
-STATE = "SELECT string_agg(p::text, E'\n' ORDER BY kind) FROM tsmigrate.policy p"
-
-
-def policies() -> None:
-    op.create_continuous_aggregate("daily", DAILY)
-    op.add_refresh_policy("daily", "30 days", "1 hour", "15 minutes")
-    op.add_retention_policy("reading", "60 days", "1 day")
-
-
-@pytest.fixture
-def kept(emulating: Any) -> Any:
-    return kept_by_policies(emulating)
-
-
-def kept_by_policies(migration: Any) -> Any:
-    """Readings of the last 20 days, and of days 100 to 90 before now, with the policies that keep them."""
-    migration.execute(
-        "DELETE FROM reading",
-        "SELECT drop_chunks('reading', timestamptz '2200-01-01')",
-        "INSERT INTO reading SELECT now() - n * interval '6 hours', n % 3, n FROM generate_series(0, 79) n",
-        "INSERT INTO reading SELECT now() - interval '90 days' - n * interval '6 hours', 1, n "
-        "FROM generate_series(0, 39) n",
-    )
-    migration.run(policies)
-    return migration
 
 
 @pytest.fixture
@@ -71,10 +38,6 @@ def command(kept: Any, tsmigrate: Run) -> Any:
         return done.returncode, [json.loads(line) for line in ([done.stdout] if whole else done.stdout.splitlines())]
 
     return run
-
-
-def make_due(migration: Any) -> None:
-    migration.execute("UPDATE tsmigrate.policy SET next_run = now() WHERE next_run IS NOT NULL")
 
 
 def test_what_is_due_is_run_once_and_told_in_a_line_each(kept: Any, command: Any) -> None:
@@ -288,27 +251,6 @@ class Started:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.communicate()
-
-
-def waiting_backend(migration: Any, how: str = "wait_event_type = 'Lock'") -> int:
-    """The session of the runner, once it waits for a lock, or however else."""
-    query = (
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tsmigrate' "
-        f"AND {how} LIMIT 1"
-    )
-    for _ in range(300):
-        if (pid := migration.value(query)) is not None:
-            return int(pid)
-        time.sleep(0.05)
-    raise AssertionError("the runner never came to that")
-
-
-def gone(migration: Any, pid: int) -> None:
-    for _ in range(400):
-        if migration.value(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}") == 0:
-            return
-        time.sleep(0.05)
-    raise AssertionError("its session is still there")
 
 
 def test_a_year_of_days_keeps_a_month_of_rows(emulating: Any) -> None:

@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from convert_support import until
 from ops.conftest import Migration
 from policies import cut_short
-from policies.conftest import load
-from policies.test_runner import COUNTED, HELD, kept_by_policies, make_due
+from policies.conftest import keep, load
+from policies_support import COUNTED, HELD, make_due
 from support import Take, TestServer
 from tsmigrate import connect, sandbox
 from tsmigrate.capability import Edition
@@ -68,11 +68,6 @@ def all_run(migration: Any) -> tuple[list[runner.Result]] | None:
     return None if any(result.outcome == "busy" for result in results) else (results,)
 
 
-@pytest.fixture
-def kept(emulating: Any) -> Any:
-    return kept_by_policies(emulating)
-
-
 @pytest.mark.parametrize("every", [EVERY, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_before_any_statement_or_commit(kept: Any, every: int) -> None:
     number = 1
@@ -102,7 +97,8 @@ def crashing(take: Take, settings: dict[str, str]) -> Iterator[tuple[Any, Sandbo
     migration = Migration(TestServer.at(made.url).database("sandbox"), take)
     migration.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
     load(migration)
-    yield kept_by_policies(migration), made
+    keep(migration)
+    yield migration, made
     sandbox.down("crashing")
 
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from tsmigrate.finding import Finding
+    from tsmigrate.policies import pg_cron
     from tsmigrate.policies.runner import Result
     from tsmigrate.policies.state import Kind, Policy
+    from tsmigrate.url import DatabaseUrl
 
 app = typer.Typer(
     name="policies",
@@ -95,6 +97,52 @@ def run(
     raise typer.Exit(1 if failed else 0)
 
 
+Home = Annotated[
+    str | None,
+    typer.Option("--home", help="The database that pg_cron lives in (default: asked from the server).", metavar="DB"),
+]
+
+
+@app.command()
+def schedule(
+    *,
+    every: Annotated[
+        str, typer.Option("--every", help="When to look for what is due, as for cron.", metavar="SCHEDULE")
+    ] = "* * * * *",
+    home: Home = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL, and change nothing.")] = False,
+    url: Url = None,
+    config: Ini = None,
+) -> None:
+    """Let pg_cron run what is due, inside the server: in place of a cron or a container outside.
+
+    Installs two procedures in a schema of their own, tsmigrate_cron, and makes three jobs of pg_cron: one runs what is
+    due, one ends what takes longer than its timeout, one bounds pg_cron's memory of them. They run as the role that you
+    connect as, which must own the tables; nothing needs a superuser. Repeat it after an update of tsmigrate. Exit code
+    3: the server has no pg_cron, or the role may not use it.
+    """
+    from tsmigrate.policies import in_server, pg_cron
+
+    with _connected(target := database(url, config)) as connection:
+        found = _pg_cron(connection, target, home)
+        if dry_run:
+            print(f"-- in {found.database}\n{in_server.install()}\n\n-- in {found.url.url.database}")
+            print("\n".join(f"{statement};" for statement in found.statements(every)))
+            return
+        pg_cron.schedule(connection, found, every)
+    print(f"pg_cron runs what is due ({every}); tsmigrate policies list shows how it goes")
+
+
+@app.command()
+def unschedule(*, home: Home = None, url: Url = None, config: Ini = None) -> None:
+    """Take back what `tsmigrate policies schedule` did. The policies and what they did stay as they are."""
+    from tsmigrate.policies import pg_cron
+
+    with _connected(target := database(url, config)) as connection:
+        removed = pg_cron.unschedule(connection, pg_cron.home(connection, target, home))
+    print("pg_cron runs no policies any more" if removed else "pg_cron had no jobs of this role for this database")
+
+
 @app.command()
 def refresh(
     *,
@@ -168,6 +216,20 @@ def promote(
     raise typer.Exit(exit_code(findings))
 
 
+def _pg_cron(connection: Connection, target: DatabaseUrl, named: str | None) -> pg_cron.Home:
+    from tsmigrate.errors import BlockedError
+    from tsmigrate.policies import pg_cron
+
+    found = pg_cron.home(connection, target, named)
+    if found is None:
+        raise BlockedError(
+            "this server has not loaded pg_cron",
+            mend="add it to shared_preload_libraries, restart, and CREATE EXTENSION pg_cron in the database that "
+            f"cron.database_name names, {pg_cron.ANOTHER_WAY}",
+        )
+    return found
+
+
 def _paused(name: str, kind: str | None, url: str | None, config: Any, *, paused: bool) -> None:
     from tsmigrate.policies import runner
 
@@ -232,19 +294,21 @@ def _listed(command: str, url: str | None, config: Any, output: Format, *, due_o
     from tsmigrate.cli.terminal import print_findings, print_json
     from tsmigrate.finding import exit_code
     from tsmigrate.finding import report as document
-    from tsmigrate.policies import state
+    from tsmigrate.policies import pg_cron, state
 
     target = database(url, config)
     with _connected(target) as connection:
         found = [policy for policy in state.policies(connection) if policy.due or not due_only]
-    findings = [_finding(policy) for policy in found]
+        home = None if due_only else pg_cron.home(connection, target)
+        jobs = home and pg_cron.finding(connection, home)
+    findings = [_finding(policy) for policy in found] + ([jobs] if jobs else [])
     if output is Format.JSON:
         rows = [_row(policy) for policy in found]
         print_json(document(command, findings, {"database": str(target), "policies": rows}))
     else:
         print_findings(findings)
-        word = "is due" if due_only else "emulated or deferred here"
-        print(f"{counted_word(len(found), 'policy') if len(found) == 1 else f'{len(found)} policies'} {word}")
+        noun = "policy" if len(found) == 1 else "policies"
+        print(f"{len(found)} {noun} {'due' if due_only else 'emulated or deferred here'}")
     raise typer.Exit(exit_code(findings))
 
 

@@ -42,7 +42,7 @@ def refresh_by_policy(relation: str) -> str:
           of_type regtype;
           of_numbers boolean;
           policy record;
-          written_as text := current_setting('datestyle');
+          written_as text := pg_catalog.current_setting('datestyle');
         BEGIN
           PERFORM set_config('datestyle', 'ISO', true);
           SELECT config ->> 'start_offset' AS since, config ->> 'end_offset' AS until INTO policy
@@ -85,8 +85,8 @@ DECLARE
   yes boolean;
   removed bigint := 0;
   written bigint := 0;
-  path text := current_setting('search_path');
-  style text := current_setting('datestyle');
+  path text := pg_catalog.current_setting('search_path');
+  style text := pg_catalog.current_setting('datestyle');
 BEGIN
   SELECT p.config, p.source, s.config INTO aggregate, source, below
     FROM tsmigrate.policy p LEFT JOIN tsmigrate.policy s ON s.relation = p.source AND s.kind = 'aggregate'

@@ -35,8 +35,8 @@ DECLARE
   is_more boolean := false;
   of_type regtype;
   of_numbers boolean;
-  path text := current_setting('search_path');
-  style text := current_setting('datestyle');
+  path text := pg_catalog.current_setting('search_path');
+  style text := pg_catalog.current_setting('datestyle');
 BEGIN
   PERFORM set_config('datestyle', 'ISO', true), set_config('search_path', 'pg_catalog', true);
   SELECT p.config, a.config AS aggregate, n.nspname AS schema, c.relname AS name INTO policy

@@ -21,17 +21,12 @@ from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.errors import BlockedError, UsageError
 from tsmigrate.plpgsql import as_do
-from tsmigrate.policies import state
+from tsmigrate.policies import runs, state
 from tsmigrate.policies.refresh import refresh, refresh_by_policy
 from tsmigrate.policies.retention import drop
-from tsmigrate.policies.state import DUE, RUNS_KEPT, Kind, Policy
+from tsmigrate.policies.state import RUNS_KEPT, Kind, Policy
 from tsmigrate.sql import literal, raw
 from tsmigrate.url import without_passwords
-
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 30, 3600
-"""After a failure; each further one in a row doubles the pause, which is never longer than the policy's own."""
-
-LOCK_TIMEOUT = "10s"
 
 
 class Outcome(StrEnum):
@@ -186,20 +181,20 @@ def _key(policy: Policy) -> dict[str, Any]:
 @contextmanager
 def alone(connection: Connection, policy: Policy) -> Iterator[bool]:
     """Whether no other runner is at it; it stays so until the end."""
-    key = {"key": f"tsmigrate policy {policy.oid} {policy.kind}"}
-    got = bool(connection.execute(_LOCK, key).scalar_one())
+    got = bool(connection.execute(_LOCK, _key(policy)).scalar_one())
     connection.commit()
     try:
         yield got
     finally:
         if got and not connection.invalidated and not connection.closed:
             connection.rollback()
-            connection.execute(_UNLOCK, key)
+            connection.execute(_UNLOCK, _key(policy))
             connection.commit()
 
 
-_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))")
-_UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))")
+_OF_POLICY = (":oid", ":kind")
+_LOCK = text(f"SELECT pg_try_advisory_lock({runs.lock_key(*_OF_POLICY)})")
+_UNLOCK = text(f"SELECT pg_advisory_unlock({runs.lock_key(*_OF_POLICY)})")
 
 
 def _limit(connection: Connection, policy: Policy) -> None:
@@ -207,7 +202,7 @@ def _limit(connection: Connection, policy: Policy) -> None:
 
     Nobody's functions and operators come in between: the search_path is pinned.
     """
-    connection.execute(_SETTINGS, {"timeout": policy.timeout, "lock_timeout": LOCK_TIMEOUT})
+    connection.execute(_SETTINGS, {"timeout": policy.timeout, "lock_timeout": runs.LOCK_TIMEOUT})
 
 
 _SETTINGS = text("""
@@ -222,7 +217,7 @@ def _is_due(connection: Connection, policy: Policy) -> bool:
     return connection.execute(_LOOK, _key(policy)).first() is not None
 
 
-_LOOK = text(f"SELECT FROM tsmigrate.policy p WHERE relation = :oid AND kind = :kind AND {DUE} FOR UPDATE")
+_LOOK = text(f"SELECT {runs.look(*_OF_POLICY)}")
 
 
 def _note(  # noqa: PLR0917 - a row's columns
@@ -233,37 +228,17 @@ def _note(  # noqa: PLR0917 - a row's columns
     details: dict[str, Any],
     error: str | None = None,
 ) -> None:
-    done = outcome is Outcome.DONE
     values = _key(policy) | {"started": started, "outcome": str(outcome), "error": error, "kept": RUNS_KEPT}
-    connection.execute(
-        _DONE if done else _NOT_DONE, values | {"first": FIRST_PAUSE_SECONDS, "most": LONGEST_PAUSE_SECONDS}
-    )
-    connection.execute(_HISTORY, values | {"details": json.dumps(details)})
-    connection.execute(_TRIM, values)
+    connection.execute(_NOTE_DONE if outcome is Outcome.DONE else _NOTE_FAILURE, values)
+    connection.execute(_REMEMBER, values | {"details": json.dumps(details)})
+    connection.execute(_FORGET_OLD, values)
 
 
-_DONE = text("""
-UPDATE tsmigrate.policy
-SET last_run = :started, last_success = :started, last_error = NULL, failures = 0,
-    next_run = CAST(:started AS timestamptz) + schedule_interval
-WHERE relation = :oid AND kind = :kind
-""")
-_NOT_DONE = text("""
-UPDATE tsmigrate.policy
-SET last_run = :started, last_error = :error, failures = failures + 1,
-    next_run = clock_timestamp() + least(make_interval(secs => least(:first * power(2, least(failures, 20)), :most)),
-                                         schedule_interval)
-WHERE relation = :oid AND kind = :kind
-""")
-_HISTORY = text("""
-INSERT INTO tsmigrate.policy_run (relation, kind, started, finished, outcome, details, error)
-VALUES (:oid, :kind, :started, clock_timestamp(), :outcome, CAST(:details AS jsonb), :error)
-""")
-_TRIM = text("""
-DELETE FROM tsmigrate.policy_run WHERE relation = :oid AND kind = :kind AND started <= (
-  SELECT started FROM tsmigrate.policy_run WHERE relation = :oid AND kind = :kind
-  ORDER BY started DESC OFFSET :kept LIMIT 1)
-""")
+_STARTED = "CAST(:started AS timestamptz)"
+_NOTE_DONE = text(runs.note_done(*_OF_POLICY, _STARTED))
+_NOTE_FAILURE = text(runs.note_failure(*_OF_POLICY, _STARTED, ":error"))
+_REMEMBER = text(runs.remember(*_OF_POLICY, _STARTED, ":outcome", "CAST(:details AS jsonb)", ":error"))
+_FORGET_OLD = text(runs.forget_old(*_OF_POLICY, ":kept"))
 
 
 def set_paused(connection: Connection, policies: Sequence[Policy], *, paused: bool) -> None:

@@ -216,6 +216,8 @@ def _relation(row: Any) -> Relation | None:
 
 DUE = "p.state = 'emulated' AND NOT p.paused AND p.next_run <= now()"
 """A condition on `tsmigrate.policy p`."""
+IN_ORDER = "array_position(ARRAY['aggregate', 'refresh', 'retention'], p.kind), p.relation::oid, p.kind"
+"""Aggregates before what refreshes them, and that before what drops rows."""
 
 _POLICIES = f"""
 SELECT n.nspname AS schema, c.relname AS name, p.relation::oid::bigint AS oid, p.kind, p.state, p.revision,
@@ -229,7 +231,7 @@ LEFT JOIN pg_class c ON c.oid = p.relation
 LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class s ON s.oid = p.source
 LEFT JOIN pg_namespace m ON m.oid = s.relnamespace
-ORDER BY array_position(ARRAY['aggregate', 'refresh', 'retention'], p.kind), p.relation::oid, p.kind
+ORDER BY {IN_ORDER}
 """
 _RUNS = text("""
 SELECT n.nspname AS schema, c.relname AS name, r.kind, r.started, r.finished, r.outcome, r.details, r.error

@@ -24,8 +24,8 @@ from tsmigrate.sandbox import places
 
 SUITE = "trixie"
 POSTGRES = "17"
-PACKAGE = f"postgresql-{POSTGRES}-timescaledb"
-NAME = f"debian-{SUITE}-postgresql-{POSTGRES}-timescaledb"
+PACKAGES = (f"postgresql-{POSTGRES}-timescaledb", f"postgresql-{POSTGRES}-cron")
+NAME = f"debian-{SUITE}-postgresql-{POSTGRES}-timescaledb-cron"
 PROGRAMS = ("postgres", "initdb", "pg_ctl", "pg_config", "pg_dump", "pg_restore", "pg_isready", "psql", "pgbench")
 # Needed to install the packages, not to run their programs: together half of the download.
 SPARED = ("libllvm19", "locales", "perl", "postgresql-common", "postgresql-client-common", "ssl-cert", "tzdata")
@@ -56,13 +56,13 @@ def fetch(progress: Progress) -> Path:
 
 
 def remove() -> bool:
-    """Forget the fetched engine. False: there was none."""
+    """Forget the fetched engines, an earlier version's too. False: there were none."""
     folder = places.engines()
-    if not (folder / NAME).exists() and not (folder / ".fetching").exists():
+    if not any(folder.glob("debian-*")) and not (folder / ".fetching").exists():
         return False
     with _one_at_a_time(lambda *_: None):
-        for name in (NAME, ".fetching"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+        for fetched in (*folder.glob("debian-*"), folder / ".fetching"):
+            shutil.rmtree(fetched, ignore_errors=True)
     return True
 
 
@@ -96,7 +96,7 @@ def _one_at_a_time(progress: Progress) -> Iterator[int]:
 
 def _make(engine: Path, work: Path, lock: int, progress: Progress) -> None:
     """Build `engine` inside `work` and move it to its name in one step."""
-    packages = apt.fetch([PACKAGE], suite=SUITE, into=work, spared=SPARED, lock=lock, progress=progress)
+    packages = apt.fetch(PACKAGES, suite=SUITE, into=work, spared=SPARED, lock=lock, progress=progress)
     unpacked, kept = work / "unpacked", work / "engine"
     for folder in (unpacked, kept):
         shutil.rmtree(folder, ignore_errors=True)
