@@ -73,9 +73,9 @@ class Server:
     def database(self, name: str) -> Migration:
         return Migration(TestServer.at(self.sandbox.url).database(name), self.take)
 
-    def move_up(self, **settings: str) -> None:
+    def move_up(self, *, jobs: bool = False) -> None:
         cluster.stop(self.sandbox, at_once=False)
-        self.sandbox = cluster.start(replace(self.sandbox, settings=WITHOUT_JOBS | settings), tcp=False)
+        self.sandbox = cluster.start(replace(self.sandbox, settings={} if jobs else WITHOUT_JOBS), tcp=False)
 
 
 @contextmanager

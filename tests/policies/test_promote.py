@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from alembic import op
 
+from convert_support import until
 from ops_support import alone
 from policies import hostile, moving_up
 from policies.moving_up import READ, Server, downgrade, shown, up
@@ -15,6 +16,7 @@ from support import Run
 from tsmigrate import connect
 from tsmigrate.catalog.snapshot import difference
 from tsmigrate.policies import state
+from tsmigrate.sql import raw
 
 revision, down_revision = "promoted", None
 
@@ -96,3 +98,26 @@ def test_it_moves_up_with_the_same_rows_and_down_again(
     migration.execute("DROP SCHEMA tsmigrate_archive CASCADE", "DELETE FROM reading WHERE device = 9")
     assert difference(before, migration.snapshot()) == ""
     assert migration.value("SELECT to_regnamespace('tsmigrate')") is None
+
+
+def test_the_server_s_own_scheduler_runs_what_was_promoted(moving: Server, tsmigrate: Run) -> None:
+    migration = moving.migration
+    moving_up.load(migration)
+    migration.run(lambda: op.add_retention_policy("reading", "60 days"))
+    moving.move_up(jobs=True)
+    assert tsmigrate("policies", "promote", "--url", migration.database.full).returncode == 0
+    with connect.connection(migration.database) as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        job, ended = until(lambda: connection.execute(raw(ENDED)).first())
+    if ended == "Failed":  # TimescaleDB 2.28.3 runs no job on PostgreSQL 15.20
+        told = " ".join(tsmigrate("status", "--url", migration.database.full).stdout.split())
+        assert "cannot drop portal" in told
+        assert f"CALL run_job({job})" in told
+        alone(migration, f"CALL run_job({job})")
+    assert migration.value("SELECT min(at) > now() - interval '62 days' FROM reading")
+
+
+ENDED = """
+SELECT s.job_id, s.last_run_status FROM timescaledb_information.job_stats s
+JOIN timescaledb_information.jobs USING (job_id) WHERE proc_name = 'policy_retention' AND last_run_status IS NOT NULL
+"""
