@@ -66,6 +66,14 @@ def tell(message: str, level: str = "NOTICE") -> str:
     return f"RAISE {level} '%', {literal(NOTICE)} || {message};"
 
 
+def view_options(view: str) -> str:
+    """An expression: what stands between the name and AS where the view is replaced and is to keep its options."""
+    return (
+        "(SELECT ' WITH (' || string_agg(format('%I = %L', o.option_name, o.option_value), ', ') || ')' "
+        f"FROM pg_class v, pg_options_to_table(v.reloptions) o WHERE v.oid = {view})"
+    )
+
+
 def require_table(subject: str) -> str:
     """Refuse where there is no table of that (quoted) name."""
     return assemble(

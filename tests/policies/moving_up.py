@@ -101,7 +101,9 @@ def load(migration: Migration) -> None:
 def use(migration: Migration) -> None:
     """An application reads the aggregate, all is refreshed, and the oldest readings are dropped."""
     migration.execute(
-        'CREATE VIEW report AS SELECT device, sum(rows) AS rows FROM "By % hour" GROUP BY 1',
+        'CREATE VIEW report WITH (security_barrier) AS SELECT device, sum(rows) AS rows FROM "By % hour" GROUP BY 1',
+        "CREATE VIEW guarded WITH (security_barrier, security_invoker, check_option = local) AS "
+        'SELECT * FROM "By % hour" WHERE device = 1',
         'GRANT SELECT ON "By % hour" TO PUBLIC',
         """COMMENT ON VIEW "By % hour" IS 'Read by the application'""",
     )

@@ -37,7 +37,8 @@ def test_it_moves_up_with_the_same_rows_and_down_again(
     migration.run(up)
     moving_up.use(migration)
     assert migration.value("SELECT min(at) > now() - interval '62 days' FROM reading")
-    rows = [shown(migration, name) for name in READ]
+    rows, options = [shown(migration, name) for name in READ], migration.value(OPTIONS)
+    assert "security_invoker" in options
     assert migration.value('SELECT sum(rows) FROM "By % hour"') == 1701  # of which many are only there
     refused = tsmigrate("policies", "promote", "--url", migration.database.full)
     assert (refused.returncode, "Community" in refused.stderr) == (3, True)
@@ -74,10 +75,11 @@ def test_it_moves_up_with_the_same_rows_and_down_again(
     assert migration.value(jobs.format("false")) == "policy_retention"  # what was paused is
     assert migration.value("SELECT obj_description('\"By % hour\"'::regclass)") == "Read by the application"
     assert migration.value("SELECT has_table_privilege('public', '\"By % hour\"', 'SELECT')")
+    assert migration.value(OPTIONS) == options
 
     # What would be lost on the way back is still known, as natively: rows that are only in the aggregate, and chunks
     # that tsmigrate's own runner dropped.
-    migration.execute("DROP VIEW report")
+    migration.execute("DROP VIEW report, guarded")
     for step, told in (
         (lambda: op.drop_continuous_aggregate("By % hour"), "no rows below them any more"),
         (lambda: op.remove_retention_policy("reading"), r"1\d of the 7\d chunks that there were at the upgrade"),
@@ -117,6 +119,9 @@ def test_the_server_s_own_scheduler_runs_what_was_promoted(moving: Server, tsmig
     assert migration.value("SELECT min(at) > now() - interval '62 days' FROM reading")
 
 
+OPTIONS = (
+    "SELECT string_agg(reloptions::text, ' ' ORDER BY relname) FROM pg_class WHERE relname IN ('report', 'guarded')"
+)
 ENDED = """
 SELECT s.job_id, s.last_run_status FROM timescaledb_information.job_stats s
 JOIN timescaledb_information.jobs USING (job_id) WHERE proc_name = 'policy_retention' AND last_run_status IS NOT NULL

@@ -70,7 +70,7 @@ class Emulated:
         assert difference(self.promoted, migration.snapshot()) == "", where
         assert migration.value(JOBS) == 7, where
         assert migration.value("SELECT to_regclass('tsmigrate.policy')") is None, where
-        migration.execute("DROP VIEW report")
+        migration.execute("DROP VIEW report, guarded")
         migration.run(moving_up.downgrade)
         migration.execute("DROP SCHEMA tsmigrate_archive CASCADE")
         assert difference(self.plain, migration.snapshot()) == "", where

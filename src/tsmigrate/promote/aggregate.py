@@ -18,7 +18,7 @@ from tsmigrate.errors import BlockedError
 from tsmigrate.ops.aggregate_definition import GIVEN, give
 from tsmigrate.ops.emulate import emulated
 from tsmigrate.ops.facts import find_aggregate
-from tsmigrate.plpgsql import TIMESCALE, as_do, assemble, refuse
+from tsmigrate.plpgsql import TIMESCALE, as_do, assemble, refuse, view_options
 from tsmigrate.policies import runner
 from tsmigrate.policies.drop import TAKE_AWAY
 from tsmigrate.policies.state import Policy
@@ -224,6 +224,7 @@ def _swapped(policy: Policy, native: str) -> str:
         find=emulated(find_aggregate(str(policy.relation))),
         given=GIVEN,
         give=give("MATERIALIZED VIEW"),
+        options=view_options("relation"),
         native=literal(native),
         name=literal(name),
         schema=literal(schema),
@@ -263,7 +264,9 @@ BEGIN
     END IF;
   END LOOP;
   PERFORM set_config('search_path', 'pg_catalog', true);
-  SELECT coalesce(jsonb_agg(jsonb_build_object('view', relation::text, 'query', pg_get_viewdef(relation))), '[]')
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+           'view', relation::text, 'query', pg_get_viewdef(relation),
+           'options', {{options}})), '[]')
     INTO dependents
     FROM (SELECT DISTINCT r.ev_class::regclass AS relation FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
            WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = facts.relation
@@ -274,8 +277,9 @@ BEGIN
   EXECUTE format('COMMENT ON VIEW %s IS NULL', view);
   {{give}}
   PERFORM set_config('search_path', 'pg_catalog', true);
-  FOR part IN SELECT * FROM jsonb_to_recordset(dependents) AS d (view text, query text) LOOP
-    EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', part.view, part.query);
+  -- What is replaced loses the options that are not said again.
+  FOR part IN SELECT * FROM jsonb_to_recordset(dependents) AS d (view text, query text, options text) LOOP
+    EXECUTE format('CREATE OR REPLACE VIEW %s%s AS %s', part.view, part.options, part.query);
   END LOOP;
   PERFORM set_config('search_path', path, true);
   UPDATE tsmigrate.policy SET relation = view::regclass WHERE relation = facts.relation AND kind <> 'aggregate';
