@@ -80,5 +80,6 @@ def test_an_emulated_aggregate_that_is_read_otherwise_keeps_the_view_s_options(e
     emulating.execute("ALTER VIEW hourly SET (security_barrier = true)")
     emulating.run(lambda: op.set_materialized_only("hourly", True))
     assert (
-        emulating.value("SELECT reloptions::text FROM pg_class WHERE relname = 'hourly'") == "{security_barrier=true}"
+        emulating.value("SELECT reloptions::text FROM pg_class WHERE oid = 'hourly'::regclass")
+        == "{security_barrier=true}"
     )

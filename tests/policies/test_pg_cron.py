@@ -133,7 +133,7 @@ def run_what_is_due(by_workers: Cron, policies: Any, take: Take, settings: dict[
         assert (code, "GRANT USAGE ON SCHEMA cron" in told) == (3, True)
         superuser.execute(f"GRANT USAGE ON SCHEMA cron TO {ROLE}")
         code, told = policies(own.database, "schedule")
-        assert (code, "GRANT CREATE ON DATABASE sandbox" in " ".join(told.split())) == (3, True)
+        assert (code, 'GRANT CREATE ON DATABASE "sandbox"' in told) == (3, True)
         assert superuser.value("SELECT count(*) FROM cron.job") == 0
         superuser.execute(f"GRANT CREATE ON DATABASE sandbox TO {ROLE}")
     load(own)
