@@ -15,6 +15,7 @@ from convert_support import until
 from ops.conftest import Migration
 from policies import cut_short, moving_up
 from policies.moving_up import READ, Server, shown
+from support import Run
 from tsmigrate import connect
 from tsmigrate.catalog.snapshot import Snapshot, difference
 from tsmigrate.errors import BlockedError
@@ -159,6 +160,25 @@ def test_cut_off_in_the_middle(emulated: Emulated, copy: Migration, tmp_path: Pa
         assert "run promote again" in promoting.said
     until(lambda: answers(copy))
     emulated.check(copy, f"{way} while {phase}")
+
+
+def test_two_at_once_and_what_stands_in_the_way(emulated: Emulated, copy: Migration, tsmigrate: Run) -> None:
+    with connect.connection(copy.database) as other:
+        first = promote(other, lambda _: None, dry_run=True)
+        assert next(first).refused == ""
+        second = tsmigrate("policies", "promote", "--url", copy.database.full)
+        first.close()
+    assert (second.returncode, "promote is at it already" in second.stderr) == (3, True)
+    # An aggregate that cannot be promoted keeps back the one that reads it.
+    for taken, told in (
+        ('TABLE "By % hour_promoted"', '"daily" it reads "public"."By % hour", which is emulated still'),
+        ("MATERIALIZED VIEW of_daily", "of_daily reads the aggregate and is no view"),
+    ):
+        copy.execute(f"CREATE {taken} AS SELECT * FROM daily")
+        refused = tsmigrate("policies", "promote", "--dry-run", "--url", copy.database.full)
+        assert (refused.returncode, told in " ".join(refused.stdout.split())) == (3, True), refused.stdout
+        copy.execute(f"DROP {taken}")
+    emulated.check(copy, "after refusals")
 
 
 BLOCKED = (

@@ -53,21 +53,33 @@ def waiting(connection: Connection) -> list[Policy]:
 
 
 def _depth(policy: Policy, found: Sequence[Policy]) -> int:
-    below = [each for each in found if each.kind is Kind.AGGREGATE and each.relation == policy.source]
+    below = [each for each in found if _is_below(each, policy)]
     return 1 + _depth(below[0], found) if below else 0
+
+
+def _is_below(other: Policy, policy: Policy) -> bool:
+    return other.kind is Kind.AGGREGATE and other.relation == policy.source
 
 
 def promote(connection: Connection, tell: Callable[[str], None], *, dry_run: bool = False) -> Iterator[Promotion]:
     """One by one; with `dry_run` everything but the filling of aggregates is tried in one transaction, rolled back."""
     capability.require(capability.ask(connection), "add_retention_policy")
-    connection.rollback()
+    if not connection.execute(raw(f"SELECT pg_try_advisory_lock({_LOCK})")).scalar_one():
+        raise BlockedError("promote is at it already in this database", mend="run it again when that one is done")
+    connection.commit()
     try:
         yield from _one_by_one(connection, tell, _tried if dry_run else _promoted)
         if not dry_run:
             connection.execute(raw(as_do(_LEFT_OVER)))
             connection.commit()
     finally:
-        connection.rollback()
+        if not connection.invalidated:
+            connection.rollback()
+            connection.execute(raw(f"SELECT pg_advisory_unlock({_LOCK})"))
+            connection.commit()
+
+
+_LOCK = "hashtextextended('tsmigrate promote'::text, 0::bigint)"
 
 
 _Step = Callable[[Connection, Policy, Callable[[str], None]], None]
@@ -75,10 +87,16 @@ _Step = Callable[[Connection, Policy, Callable[[str], None]], None]
 
 def _one_by_one(connection: Connection, tell: Callable[[str], None], step: _Step) -> Iterator[Promotion]:
     done: set[tuple[str, Kind]] = set()
-    while left := [policy for policy in waiting(connection) if (policy.name, policy.kind) not in done]:
-        policy = left[0]  # read anew each time: what is on an aggregate is on another one now
+    while True:
+        there = waiting(connection)  # read anew each time: what is on an aggregate is on another one now
+        policy = next((each for each in there if (each.name, each.kind) not in done), None)
+        if policy is None:
+            return
         done.add((policy.name, policy.kind))
         tell(policy.told)
+        if policy.kind is Kind.AGGREGATE and any(_is_below(each, policy) for each in there):
+            yield Promotion(policy, f"it reads {policy.source}, which is emulated still", "promote that one first")
+            continue
         try:
             step(connection, policy, tell)
         except DBAPIError as error:
