@@ -124,7 +124,7 @@ def test_killed_before_any_statement_or_commit(emulated: Emulated, settings: dic
 PHASES = {
     "refreshing ours": ("LOCK TABLE reading", "tsmigrate.done"),
     "building": ("LOCK TABLE _timescaledb_catalog.continuous_agg IN SHARE MODE", "CREATE MATERIALIZED VIEW"),
-    "filling": ("LOCK TABLE reading", "CALL refresh_continuous_aggregate"),
+    "filling": ("LOCK TABLE reading", ".refresh_continuous_aggregate("),
     "comparing": ('LOCK TABLE tsmigrate."By % hour"', "EXCEPT ALL"),
     "swapping": ("LOCK TABLE tsmigrate.undo", "RENAME TO"),
     "handing over": ("LOCK TABLE _timescaledb_catalog.bgw_job IN SHARE MODE", "add_retention_policy"),
