@@ -149,6 +149,8 @@ REQUIREMENTS: dict[str, Requirement] = {
     "drop_continuous_aggregate": _COMMUNITY,
     "rename_continuous_aggregate": _COMMUNITY,
     "set_materialized_only": _COMMUNITY,
+    "create_aggregate_index": _COMMUNITY,
+    "drop_aggregate_index": _COMMUNITY,
     "add_column_to_continuous_aggregate": Requirement(
         since=Version(2, 28), edition=Edition.COMMUNITY, instead="build a second aggregate beside the first"
     ),

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
@@ -129,6 +129,37 @@ def connection(database: DatabaseUrl, *, hstore: bool = False, **options: Any) -
             yield connected
     finally:
         opened.dispose()
+
+
+@contextmanager
+def pinned(database: DatabaseUrl) -> Iterator[Connection]:
+    """A connection to which nobody's functions, operators and tables come in between: names that are not in full are
+    pg_catalog's. Where it is lost, that is told.
+    """
+    opened = engine(database)
+    event.listen(opened, "connect", _pin)
+    try:
+        with _translated(database):
+            connected = opened.connect()
+        with connected:
+            try:
+                yield connected
+            except DBAPIError as error:
+                if not connected.invalidated:
+                    raise
+                says = without_passwords(next(iter(str(error.orig).strip().splitlines()), "no reason given"))
+                raise UnreachableError(
+                    f"the connection to {database} was lost: {says}", mend="run it again when the server is back"
+                ) from error
+    finally:
+        opened.dispose()
+
+
+def _pin(driver: Any, _record: object) -> None:
+    """Each time, since a connection that was lost is opened again by itself."""
+    with driver.cursor() as cursor:
+        cursor.execute("SET search_path = pg_catalog, pg_temp")
+    driver.commit()
 
 
 def engine(database: DatabaseUrl, **options: Any) -> Engine:

@@ -95,6 +95,12 @@ class EnvPy:
                 found += [node.value for each in targets if _is_text(each.slice, name)]
         return found
 
+    def constant(self, name: str) -> str | None:
+        """The text that is given for `name`. None: none is, or it is not written out."""
+        values = (self._looked_up(value) for value in self.given(name))
+        texts = (value.value for value in values if isinstance(value, ast.Constant))
+        return next((text for text in texts if isinstance(text, str) and text), None)
+
     def plugin_lists(self) -> list[ast.expr]:
         """What is given as `autogenerate_plugins`, looked up where it is a variable that is assigned once."""
         return [self._looked_up(value) for value in self.given(PLUGINS)]

@@ -19,6 +19,10 @@ NOTICE = "tsmigrate: "
 """How a notice or warning of ours begins, so that it is told from the server's own."""
 
 
+TIMESCALE = "(SELECT e.extnamespace::regnamespace FROM pg_extension e WHERE e.extname = 'timescaledb')"
+"""An expression: the schema of TimescaleDB's functions, for format's %s. A search_path may be without it."""
+
+
 def do_block(template: str, **pieces: str) -> str:
     """A DO statement from a template with pieces; see `assemble`."""
     return as_do(assemble(template, **pieces))
@@ -60,6 +64,14 @@ def refuse(message: str, mend: str) -> str:
 def tell(message: str, level: str = "NOTICE") -> str:
     """Say something to whoever runs the block. `message` is an SQL expression."""
     return f"RAISE {level} '%', {literal(NOTICE)} || {message};"
+
+
+def view_options(view: str) -> str:
+    """An expression: what stands between the name and AS where the view is replaced and is to keep its options."""
+    return (
+        "(SELECT ' WITH (' || string_agg(format('%I = %L', o.option_name, o.option_value), ', ') || ')' "
+        f"FROM pg_class v, pg_options_to_table(v.reloptions) o WHERE v.oid = {view})"
+    )
 
 
 def require_table(subject: str) -> str:

@@ -72,3 +72,14 @@ def answers(migration: Any) -> Iterator[Any]:
 def test_it_answers_as_the_server_s_own_does(emulating: Any, community: Any) -> None:
     for step, (ours, theirs) in enumerate(zip(answers(emulating), answers(community), strict=True)):
         assert ours == theirs, step
+
+
+@apache
+def test_an_emulated_aggregate_that_is_read_otherwise_keeps_the_view_s_options(emulating: Any) -> None:
+    emulating.run(created)
+    emulating.execute("ALTER VIEW hourly SET (security_barrier = true)")
+    emulating.run(lambda: op.set_materialized_only("hourly", True))
+    assert (
+        emulating.value("SELECT reloptions::text FROM pg_class WHERE oid = 'hourly'::regclass")
+        == "{security_barrier=true}"
+    )

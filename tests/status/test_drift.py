@@ -55,9 +55,31 @@ def test_drift_from_the_revisions(tsmigrate: Run, plain_database: DatabaseUrl, p
     assert (code, drift["pending"], told) == (0, [], "")
     text = tsmigrate("status", "--url", plain_database.full, "-c", project.ini).stdout
     assert "newest revision" in " ".join(text.split())
-    code, drift, told = run("UPDATE apart.alembic_version SET version_num = 'later'")
+    run("CREATE TABLE alembic_version (version_num text)", "INSERT INTO alembic_version VALUES ('one')")
+    code, drift, told = run()  # the one that the search_path finds
+    assert (drift["applied"], "there are more tables of revisions" in told) == (["one"], True)
+    code, drift, told = run("DROP TABLE alembic_version", "UPDATE apart.alembic_version SET version_num = 'later'")
     assert (code, drift["unknown"]) == (1, ["later"])
     assert "is at later, which alembic.ini does not have" in told
+
+    # Where env.py writes out another name or another schema, that is where it is looked for.
+    project.env(text=f"{NOT_RUN}\nTABLE = 'Ver\"si{{{{ons'\ncontext.configure(version_table=TABLE)")
+    code, drift, told = run()
+    assert (drift["applied"], "at no revision, 3 revisions behind three" in told) == ([], True)
+    code, drift, told = run(
+        'CREATE TABLE apart."Ver""si{ons" (version_num text)', """INSERT INTO apart."Ver""si{ons" VALUES ('one')"""
+    )
+    assert (drift["applied"], drift["pending"]) == (["one"], ["two", "three"])
+    project.env(text=f"{NOT_RUN}\noptions = {{{{'version_table_schema': 'apart too'}}}}")
+    code, drift, told = run()
+    assert drift["applied"] == []
+    code, drift, told = run(
+        'CREATE SCHEMA "apart too"',
+        'CREATE TABLE "apart too".alembic_version (version_num text)',
+        "INSERT INTO \"apart too\".alembic_version VALUES ('two')",
+    )
+    assert (drift["applied"], "more tables" in told) == (["two"], False)
+    project.env(text=NOT_RUN)
 
     project.revision("five", "SELECT 1", after="missing")
     code, drift, told = run()

@@ -210,6 +210,10 @@ def test_what_goes_wrong_is_warned_of(kept: Any, tsmigrate: Run, edition: Editio
         assert "hourly is refreshed up to 40 days ago only" in said(asked(tsmigrate, kept.database)[1], "retention")
         kept.execute("DELETE FROM tsmigrate.policy WHERE kind = 'refresh'")
         assert "no policy refreshes public.hourly" in said(asked(tsmigrate, kept.database)[1], "retention")
+        kept.execute("DROP TABLE ticks")
+        assert "tsmigrate.policy has retention of tables that are gone" in said(
+            asked(tsmigrate, kept.database)[1], "jobs"
+        )
     read(tsmigrate("status", "--format", "prometheus", "--url", kept.database.full).stdout)
     assert said(document, "memory") == ""
     small = DatabaseUrl(kept.database.url.update_query_dict({"options": "-c effective_cache_size=64kB"}), "the test")
@@ -315,6 +319,12 @@ def test_neither_chunks_nor_tables_make_more_statements_and_chunks_beyond_the_lo
             f"SELECT create_hypertable('other_{number}', by_range('at', interval '1 day'))",
         )
     for day in range(0, 120, 15):
+        if day == 15:
+            assert queries()[1].findings == []
+            with monkeypatch.context() as fewer:
+                fewer.setattr("tsmigrate.status.judge.MANY_CHUNKS", 14)
+                [finding] = queries()[1].findings
+            assert (finding.severity, finding.seen) == ("note", "public.first has 15 chunks")
         few_locks.execute(
             "INSERT INTO first SELECT timestamptz '2026-01-01 UTC' + n * interval '1 day' "
             f"FROM generate_series({day}, {day + 14}) n"
@@ -327,7 +337,7 @@ def test_neither_chunks_nor_tables_make_more_statements_and_chunks_beyond_the_lo
 
 def test_it_looks_again_until_it_is_interrupted(kept: Any, tmp_path: Path) -> None:
     program = [Path(sysconfig.get_path("scripts")) / "tsmigrate", "status", "--url", kept.database.full]
-    environment = {**os.environ, "COLUMNS": "80", "LINES": "40", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": "80", "LINES": "20", "TERM": "xterm"}
     watching = [*program, "--watch", "0.2", "--format", "prometheus"]
     pipe = subprocess.PIPE
     with subprocess.Popen(watching, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path, env=environment) as piped:
@@ -350,6 +360,7 @@ def test_it_looks_again_until_it_is_interrupted(kept: Any, tmp_path: Path) -> No
     os.close(ours)
     assert shown.returncode == 0
     assert b"\x1b[?1049h" in drawn  # a screen of its own, which it leaves again
+    assert b"more lines: make the window taller" in drawn.split(b"\x1b[?1049l")[0]
     assert b"hypertables" in drawn.split(b"\x1b[?1049l")[1]  # and the last look stays
     assert b"Traceback" not in drawn
 

@@ -15,4 +15,12 @@ def shown(relation: Relation) -> str:
 
 
 def shown_name(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else identifier(name)
+    if _PLAIN.fullmatch(name):
+        return name
+    return identifier(name) if name.isprintable() else _escaped(name)
+
+
+def _escaped(name: str) -> str:
+    """What would move a terminal's cursor or end a line is written as PostgreSQL writes it."""
+    doubled = name.replace("\\", "\\\\").replace('"', '""')
+    return 'U&"' + "".join(each if each.isprintable() else f"\\+{ord(each):06x}" for each in doubled) + '"'

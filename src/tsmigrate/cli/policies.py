@@ -257,7 +257,7 @@ def _kind(text: str | None) -> Kind | None:
 def _connected(target: Any) -> Iterator[Connection]:
     from tsmigrate import connect
 
-    with connect.connection(target) as connection:
+    with connect.pinned(target) as connection:
         yield connection
 
 

@@ -91,7 +91,7 @@ def _look(target: DatabaseUrl, config: Path | None) -> Report:
     from tsmigrate.status.gather import gather
     from tsmigrate.status.report.report import Report
 
-    with connect.connection(target) as connection:
+    with connect.pinned(target) as connection:
         return Report(str(target), gather(connection, config))
 
 
@@ -111,16 +111,29 @@ def _print(report: Report, output: StatusFormat) -> None:
     sys.stdout.flush()
 
 
-def _shown(report: Report, *, trouble: str = "") -> RenderableType:
+def _shown(report: Report) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
     from tsmigrate.cli.terminal import findings_shown
     from tsmigrate.status.report.as_text import text
 
-    above = [Text(trouble, style="bold red")] if trouble else []
     below: list[RenderableType] = [Text(""), findings_shown(report.findings)] if report.findings else []
-    return Group(*above, text(report), *below)
+    return Group(text(report), *below)
+
+
+def _on_screen(report: Report, seconds: float, trouble: str = "") -> RenderableType:
+    """What deserves attention comes first, since a screen ends."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from tsmigrate.cli.terminal import FirstLines, findings_shown
+    from tsmigrate.status.report.as_text import blocks, head
+    from tsmigrate.status.words import clock
+
+    said = Text(trouble, "bold red") if trouble else Text(f"at {clock(report.facts.now)}, every {seconds:g} s", "dim")
+    findings: list[RenderableType] = [Text(""), findings_shown(report.findings)] if report.findings else []
+    return FirstLines(Group(said, head(report), *findings, blocks(report)))
 
 
 def _keep_looking(target: DatabaseUrl, config: Path | None, output: StatusFormat, seconds: float) -> None:
@@ -155,15 +168,15 @@ def _redraw(report: Report, target: DatabaseUrl, config: Path | None, seconds: f
     from rich.live import Live
 
     console = Console(highlight=False)
-    live = Live(_shown(report), console=console, screen=True, auto_refresh=False)
+    live = Live(_on_screen(report, seconds), console=console, screen=True, auto_refresh=False)
     try:
         live.start(refresh=True)  # not a with block: Ctrl-C may come while it draws for the first time
         for found in _later(target, config, seconds):
             if isinstance(found, str):
-                live.update(_shown(report, trouble=found), refresh=True)
+                live.update(_on_screen(report, seconds, found), refresh=True)
             else:
                 report = found
-                live.update(_shown(report), refresh=True)
+                live.update(_on_screen(report, seconds), refresh=True)
     finally:
         live.stop()
         console.print(_shown(report))

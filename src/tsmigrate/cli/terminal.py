@@ -6,11 +6,13 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
 
     from tsmigrate.finding import Finding
@@ -47,6 +49,28 @@ def findings_shown(findings: Sequence[Finding]) -> Table:
             body.append("\nmend: ", style="bold").append(finding.mend, style="not bold")
         grid.add_row(Text(mark, style=style), Text(finding.check, style="bold"), body)
     return grid
+
+
+@dataclass(frozen=True)
+class FirstLines:
+    """As much of it as a terminal shows at once, and a word about the rest."""
+
+    whole: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+        from rich.text import Text
+
+        lines = console.render_lines(self.whole, options.update(height=None), pad=False)
+        room = options.max_height
+        if len(lines) > room:
+            left = len(lines) - room + 1
+            lines = lines[: room - 1]
+            lines += console.render_lines(Text(f"… {left} more lines: make the window taller, or end it", "dim"))
+        for place, line in enumerate(lines):
+            yield from line
+            if place < len(lines) - 1:
+                yield Segment.line()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from tsmigrate.ops.operation import TableOperation, operation
 from tsmigrate.ops.reasons import NOT_ITS_OWNER, refuse_all
 from tsmigrate.ops.run import Run
 from tsmigrate.ops.support import require_support, skip_with_upgrade
-from tsmigrate.plpgsql import assemble, do_block
+from tsmigrate.plpgsql import assemble, do_block, view_options
 from tsmigrate.policies.windows import VIEW
 from tsmigrate.sql import identifier, literal, qualified
 from tsmigrate.undo import Key
@@ -151,7 +151,7 @@ class SetMaterializedOnly(TableOperation):
               UPDATE tsmigrate.policy SET config = config || '{"materialized_only": {{only}}}'
                WHERE relation = facts.relation AND kind = 'aggregate' RETURNING config INTO aggregate;
               {{view}}
-              EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', facts.relation, other);
+              EXECUTE format('CREATE OR REPLACE VIEW %s%s AS %s', facts.relation, {{options}}, other);
             END;
             """,
             begin=emulate.begin(
@@ -161,6 +161,7 @@ class SetMaterializedOnly(TableOperation):
             ),
             only=str(self.materialized_only).lower(),
             view=VIEW,
+            options=view_options("facts.relation"),
         )
 
     def reverse(self) -> SetMaterializedOnly:

@@ -27,7 +27,7 @@ from tsmigrate.ops.support import (
     require_support,
     skip_with_upgrade,
 )
-from tsmigrate.plpgsql import assemble, do_block, lock
+from tsmigrate.plpgsql import TIMESCALE, assemble, do_block, lock
 from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.undo import Key
 
@@ -83,10 +83,10 @@ class AddColumnstorePolicy(TableOperation):
                   {{require_support}}
                   {{look}}
                   {{lock}}
-                  EXECUTE format('%s => $2::%s, schedule_interval => $3::interval)',
-                                 CASE WHEN {{version}} < ARRAY[2, 18]
-                                      THEN 'SELECT add_compression_policy($1, compress_after'
-                                      ELSE 'CALL add_columnstore_policy($1, after' END, facts.span_type)
+                  EXECUTE format(CASE WHEN {{version}} < ARRAY[2, 18]
+                                      THEN 'SELECT %s.add_compression_policy($1, compress_after'
+                                      ELSE 'CALL %s.add_columnstore_policy($1, after' END
+                                 || ' => $2::%s, schedule_interval => $3::interval)', {{timescale}}, facts.span_type)
                     USING facts.relation, age, schedule;
                 END
                 """,
@@ -98,6 +98,7 @@ class AddColumnstorePolicy(TableOperation):
                 # Two of these at once would both find no policy.
                 lock=lock(self.subject, "SHARE UPDATE EXCLUSIVE", run.locking, only=True, held_in=HOLDER),
                 version=INSTALLED_VERSION,
+                timescale=TIMESCALE,
             )
         ]
 

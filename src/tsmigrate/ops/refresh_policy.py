@@ -21,7 +21,7 @@ from tsmigrate.ops.support import (
     skip_with_upgrade,
     taken_back,
 )
-from tsmigrate.plpgsql import assemble, do_block
+from tsmigrate.plpgsql import TIMESCALE, assemble, do_block
 from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.sql import literal
 from tsmigrate.undo import Key
@@ -142,11 +142,12 @@ class AddRefreshPolicy(TableOperation):
                   {{skip_with_upgrade}}
                   {{require_support}}
                   {{look}}
-                  EXECUTE format('SELECT add_continuous_aggregate_policy($1, $2::%1$s, $3::%1$s, $4::interval)',
-                                 facts.span_type) USING facts.relation, since, until, schedule;
+                  EXECUTE format('SELECT %1$s.add_continuous_aggregate_policy($1, $2::%2$s, $3::%2$s, $4::interval)',
+                                 {{timescale}}, facts.span_type) USING facts.relation, since, until, schedule;
                 END
                 """,
                 spans="\n".join(span.declaration for span in spans),
+                timescale=TIMESCALE,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
                 require_support=require_support(key, run, emulated=self._emulated(key, spans)),
                 look=self._look(spans, _REASONS, _WIDTH_OF_BUCKETS),

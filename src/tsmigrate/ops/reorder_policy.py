@@ -19,7 +19,7 @@ from tsmigrate.ops.support import (
     require_support,
     skip_with_upgrade,
 )
-from tsmigrate.plpgsql import assemble, do_block, lock
+from tsmigrate.plpgsql import TIMESCALE, assemble, do_block, lock
 from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.sql import identifier, literal
 from tsmigrate.undo import Key
@@ -73,9 +73,11 @@ class AddReorderPolicy(TableOperation):
                   {{require_support}}
                   {{look}}
                   {{lock}}
-                  job := add_reorder_policy(facts.relation, {{index}});
+                  EXECUTE format('SELECT %s.add_reorder_policy($1, $2)', {{timescale}})
+                    INTO job USING facts.relation, {{index}}::name;
                   IF schedule IS NOT NULL THEN
-                    PERFORM alter_job(job, schedule_interval => schedule::interval);
+                    EXECUTE format('SELECT %s.alter_job($1, schedule_interval => $2::interval)', {{timescale}})
+                      USING job, schedule;
                   END IF;
                 END
                 """,
@@ -86,6 +88,7 @@ class AddReorderPolicy(TableOperation):
                 # Two of these at once would both find no policy.
                 lock=lock(self.subject, "SHARE UPDATE EXCLUSIVE", run.locking, only=True),
                 index=literal(self.index),
+                timescale=TIMESCALE,
             )
         ]
 

@@ -28,7 +28,7 @@ from tsmigrate.ops.support import (
     skip_with_upgrade,
     taken_back,
 )
-from tsmigrate.plpgsql import assemble, do_block, refuse, tell
+from tsmigrate.plpgsql import TIMESCALE, assemble, do_block, refuse, tell
 from tsmigrate.policies.state import Kind, Row, State
 from tsmigrate.sql import literal
 from tsmigrate.undo import Key
@@ -152,14 +152,15 @@ class AddRetentionPolicy(_Retention):
                   {{require_support}}
                   {{look}}
                   {{remember}}
-                  EXECUTE format('SELECT add_retention_policy($1, $2::%s, schedule_interval => $3::interval)',
-                                 facts.span_type) USING facts.relation, drop_after, schedule;
+                  EXECUTE format('SELECT %s.add_retention_policy($1, $2::%s, schedule_interval => $3::interval)',
+                                 {{timescale}}, facts.span_type) USING facts.relation, drop_after, schedule;
                 END
                 """,
                 age=age.declaration,
                 schedule=pause.declaration,
                 skip_with_upgrade=skip_with_upgrade(self.undo_key(run, REMOVE), run),
                 require_support=require_support(self.key(run), run, emulated=self._emulated(run, age, pause)),
+                timescale=TIMESCALE,
                 look=self._look(age, pause, _REASONS),
                 remember=undo.remember(self.key(run), MEMORY),
             )

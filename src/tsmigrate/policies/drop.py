@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tsmigrate.plpgsql import assemble
 from tsmigrate.policies import state
-from tsmigrate.policies.windows import HOLDING, VIEW, WINDOW, filled_in, floor, following, oldest, typed
+from tsmigrate.policies.windows import ADDED_INDEXES, HOLDING, VIEW, WINDOW, filled_in, floor, following, oldest, typed
 
 _CONFIG = """\
 SELECT p.config, p.source, s.config INTO aggregate, source, below
@@ -88,12 +88,16 @@ CAPTURE = assemble(
       PERFORM set_config('search_path', 'pg_catalog', true);
       remembered := remembered || jsonb_build_object(
         'emulated', true, 'window', {{window}},
+        'added_indexes', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'comment', comment,
+                                                                       'definition', definition) ORDER BY oid), '[]')
+                            FROM ({{added_indexes}}) AS added),
         'policies', (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.kind) FROM tsmigrate.policy p
                       WHERE p.relation = facts.relation));
       PERFORM set_config('search_path', path, true);
     END;
     """,
     window=WINDOW,
+    added_indexes=ADDED_INDEXES,
 )
 """Add to `remembered` what it takes to make the aggregate of `facts` again."""
 
@@ -101,6 +105,7 @@ RESTORE = assemble(
     """
     DECLARE
       aggregate jsonb;
+      added record;
       other text;
       path text := current_setting('search_path');
     BEGIN
@@ -109,6 +114,12 @@ RESTORE = assemble(
        WHERE p ->> 'kind' = 'aggregate';
       EXECUTE format('CREATE VIEW tsmigrate.%I AS %s', aggregate ->> 'holder' || '_window', remembered ->> 'window');
       {{holding}}
+      FOR added IN
+        SELECT * FROM jsonb_to_recordset(remembered -> 'added_indexes') AS a (name text, comment text, definition text)
+      LOOP
+        EXECUTE added.definition;
+        EXECUTE format('COMMENT ON INDEX tsmigrate.%I IS %L', added.name, added.comment);
+      END LOOP;
       {{view}}
       EXECUTE format('CREATE VIEW %I.%I AS %s', remembered ->> 'schema', remembered ->> 'name', other);
       INSERT INTO tsmigrate.policy

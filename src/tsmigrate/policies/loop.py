@@ -58,7 +58,7 @@ def keep_running(database: DatabaseUrl, stopping: Callable[[], bool]) -> Iterato
     pause = 1.0
     while not stopping():
         try:
-            with connect.connection(database) as connection:
+            with connect.pinned(database) as connection:
                 pause = 1.0
                 yield from _while_connected(connection, stopping)
         except (UnreachableError, DBAPIError) as error:

@@ -194,7 +194,7 @@ def _at_home(connection: Connection, at: Home) -> Iterator[Connection]:
     if at.is_here:
         yield connection
         return
-    with connect.connection(at.url) as other:
+    with connect.pinned(at.url) as other:
         yield other
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsmigrate.plpgsql import assemble
+from tsmigrate.plpgsql import TIMESCALE, assemble
 from tsmigrate.policies.present import ago
 from tsmigrate.policies.windows import floor
 
@@ -18,6 +18,7 @@ def drop(relation: str) -> str:
     return assemble(
         _DROP,
         relation=relation,
+        timescale=TIMESCALE,
         chunks_at_once=str(CHUNKS_AT_ONCE),
         cutoff=ago(relation, "(policy.config ->> 'drop_after')", "cutoff"),
         bound=floor("cutoff", "cutoff"),
@@ -61,7 +62,7 @@ BEGIN
            ELSE 'c.range_end AT TIME ZONE ''UTC''' END, of_type, policy.schema, policy.name, cutoff) INTO upto;
     is_more := upto IS NOT NULL;
     EXECUTE format('SELECT count(*) FROM %s.drop_chunks($1, older_than => %L::%s)',
-                   (SELECT e.extnamespace::regnamespace FROM pg_extension e WHERE e.extname = 'timescaledb'),
+                   {{timescale}},
                    coalesce(upto, cutoff), of_type) INTO dropped USING {{relation}};
   END IF;
   IF dropped > 0 THEN

@@ -22,6 +22,21 @@ EXECUTE format(
 """The table, where the view of a window is there."""
 
 
+ADDED_INDEXES = """\
+SELECT c.oid, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment, pg_get_indexdef(c.oid) AS definition,
+       substr(pg_get_indexdef(c.oid), 1 + length(format(
+         'CREATE %sINDEX %I ON tsmigrate.%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname,
+         aggregate ->> 'holder'))) AS rest
+  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+ WHERE i.indrelid = format('tsmigrate.%I', aggregate ->> 'holder')::regclass
+   AND i.indexrelid IS DISTINCT FROM (
+     SELECT min(o.indexrelid) FROM pg_index o
+      WHERE o.indrelid = i.indrelid AND o.indisunique = (aggregate ->> 'is_unique')::boolean
+        AND string_to_array(o.indkey::text, ' ') = ARRAY(SELECT jsonb_array_elements_text(aggregate -> 'keys')))"""
+"""A query: the indexes of that table but for the one that it was made with. Names are in full where the search_path is
+pg_catalog."""
+
+
 def filled_in(expression: str, setting: str, value: str, config: str = "aggregate") -> str:
     """An expression of type text: SQL as PostgreSQL writes it, `value` in place of what asks for a setting of ours.
 

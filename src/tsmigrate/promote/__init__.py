@@ -9,23 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import capability
 from tsmigrate.errors import BlockedError, TsmigrateError
 from tsmigrate.finding import Finding, Severity
-from tsmigrate.ops.columnstore import SetColumnstore
-from tsmigrate.ops.columnstore_policy import AddColumnstorePolicy
-from tsmigrate.ops.operation import TableOperation
-from tsmigrate.ops.refresh_policy import AddRefreshPolicy
-from tsmigrate.ops.reorder_policy import AddReorderPolicy
-from tsmigrate.ops.retention_policy import AddRetentionPolicy
-from tsmigrate.ops.run import Run
-from tsmigrate.plpgsql import Locking, as_do
+from tsmigrate.plpgsql import as_do
 from tsmigrate.policies import runner, state
 from tsmigrate.policies.state import Kind, Policy
-from tsmigrate.promote import aggregate
+from tsmigrate.promote import aggregate, by_operation
 from tsmigrate.sql import raw
 from tsmigrate.url import without_passwords
 
@@ -60,21 +53,33 @@ def waiting(connection: Connection) -> list[Policy]:
 
 
 def _depth(policy: Policy, found: Sequence[Policy]) -> int:
-    below = [each for each in found if each.kind is Kind.AGGREGATE and each.relation == policy.source]
+    below = [each for each in found if _is_below(each, policy)]
     return 1 + _depth(below[0], found) if below else 0
+
+
+def _is_below(other: Policy, policy: Policy) -> bool:
+    return other.kind is Kind.AGGREGATE and other.relation == policy.source
 
 
 def promote(connection: Connection, tell: Callable[[str], None], *, dry_run: bool = False) -> Iterator[Promotion]:
     """One by one; with `dry_run` everything but the filling of aggregates is tried in one transaction, rolled back."""
     capability.require(capability.ask(connection), "add_retention_policy")
-    connection.rollback()
+    if not connection.execute(raw(f"SELECT pg_try_advisory_lock({_LOCK})")).scalar_one():
+        raise BlockedError("promote is at it already in this database", mend="run it again when that one is done")
+    connection.commit()
     try:
         yield from _one_by_one(connection, tell, _tried if dry_run else _promoted)
         if not dry_run:
             connection.execute(raw(as_do(_LEFT_OVER)))
             connection.commit()
     finally:
-        connection.rollback()
+        if not connection.invalidated:
+            connection.rollback()
+            connection.execute(raw(f"SELECT pg_advisory_unlock({_LOCK})"))
+            connection.commit()
+
+
+_LOCK = "hashtextextended('tsmigrate promote'::text, 0::bigint)"
 
 
 _Step = Callable[[Connection, Policy, Callable[[str], None]], None]
@@ -82,13 +87,21 @@ _Step = Callable[[Connection, Policy, Callable[[str], None]], None]
 
 def _one_by_one(connection: Connection, tell: Callable[[str], None], step: _Step) -> Iterator[Promotion]:
     done: set[tuple[str, Kind]] = set()
-    while left := [policy for policy in waiting(connection) if (policy.name, policy.kind) not in done]:
-        policy = left[0]  # read anew each time: what is on an aggregate is on another one now
+    while True:
+        there = waiting(connection)  # read anew each time: what is on an aggregate is on another one now
+        policy = next((each for each in there if (each.name, each.kind) not in done), None)
+        if policy is None:
+            return
         done.add((policy.name, policy.kind))
         tell(policy.told)
+        if policy.kind is Kind.AGGREGATE and any(_is_below(each, policy) for each in there):
+            yield Promotion(policy, f"it reads {policy.source}, which is emulated still", "promote that one first")
+            continue
         try:
             step(connection, policy, tell)
         except DBAPIError as error:
+            if connection.invalidated:
+                raise _lost(policy, error) from error
             hint = getattr(getattr(error.orig, "diag", None), "message_hint", None)
             refused = without_passwords(str(error.orig).split("CONTEXT:")[0].split("HINT:")[0].strip())
             yield Promotion(policy, refused, hint or "")
@@ -96,6 +109,14 @@ def _one_by_one(connection: Connection, tell: Callable[[str], None], step: _Step
             yield Promotion(policy, error.message, error.mend)
         else:
             yield Promotion(policy)
+
+
+def _lost(policy: Policy, error: DBAPIError) -> BlockedError:
+    says = without_passwords(next(iter(str(error.orig).strip().splitlines()), "no reason given"))
+    return BlockedError(
+        f"the connection was lost at the {policy.told}: {says}",
+        mend="run promote again when the server is back: it goes on with the rest",
+    )
 
 
 def _promoted(connection: Connection, policy: Policy, tell: Callable[[str], None]) -> None:
@@ -107,10 +128,11 @@ def _promoted(connection: Connection, policy: Policy, tell: Callable[[str], None
             if policy.kind is Kind.AGGREGATE:
                 aggregate.promote(connection, policy, tell)
             else:
-                _by_operation(connection, policy)
+                by_operation.hand_over(connection, policy)
                 connection.commit()
     except BaseException:
-        connection.rollback()
+        if not connection.invalidated:
+            connection.rollback()
         raise
 
 
@@ -119,47 +141,7 @@ def _tried(connection: Connection, policy: Policy, _tell: Callable[[str], None])
         if policy.kind is Kind.AGGREGATE:
             aggregate.tried(connection, policy)
         else:
-            _by_operation(connection, policy)
-
-
-def _by_operation(connection: Connection, policy: Policy) -> None:
-    """As if the revision ran now: what its downgrade needs is remembered anew, as of now."""
-    operation = _operation(policy)
-    key = {"revision": policy.revision, "operation": policy.operation, "subject": policy.subject}
-    connection.execute(_NO_LONGER, {"oid": policy.oid, "kind": str(policy.kind)})
-    connection.execute(_FORGET, key)
-    run = Run(revision=policy.revision, locking=Locking())
-    for statement in operation.statements(run):
-        connection.execute(raw(statement))
-    if connection.execute(raw("SELECT to_regclass('tsmigrate.undo')")).scalar():
-        connection.execute(_RENAME, key | {"here": operation.subject})
-    connection.execute(raw(as_do(f"BEGIN\n{state.SWEEP}\nEND")))
-
-
-_NO_LONGER = text("DELETE FROM tsmigrate.policy WHERE relation = :oid AND kind = :kind")
-_FORGET = text(
-    "DELETE FROM tsmigrate.undo WHERE revision = :revision AND operation = :operation AND subject = :subject"
-)
-_RENAME = text(
-    "UPDATE tsmigrate.undo SET subject = :subject "
-    "WHERE revision = :revision AND operation = :operation AND subject = :here"
-)
-
-
-def _operation(policy: Policy) -> TableOperation:
-    if policy.relation is None:
-        raise BlockedError(f"{policy.name} is gone")
-    name, schema, config = policy.relation.name, policy.relation.schema, policy.config
-    if policy.kind is Kind.COLUMNSTORE:
-        declared = config["declared"]
-        return SetColumnstore(name, schema, declared["segmentby"], declared["orderby"])
-    if policy.kind is Kind.COLUMNSTORE_POLICY:
-        return AddColumnstorePolicy(name, schema, config["compress_after"], config.get("schedule_interval"))
-    if policy.kind is Kind.REORDER_POLICY:
-        return AddReorderPolicy(name, schema, config["index_name"], config.get("schedule_interval"))
-    if policy.kind is Kind.REFRESH:
-        return AddRefreshPolicy(name, schema, config["start_offset"], config["end_offset"], policy.every or "")
-    return AddRetentionPolicy(name, schema, config["drop_after"], policy.every)
+            by_operation.hand_over(connection, policy)
 
 
 # What other revisions have left of the same things is read by TimescaleDB's own operations from now on. An aggregate

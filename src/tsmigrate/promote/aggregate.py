@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from tsmigrate.errors import BlockedError
 from tsmigrate.ops.aggregate_definition import GIVEN, give
 from tsmigrate.ops.emulate import emulated
 from tsmigrate.ops.facts import find_aggregate
-from tsmigrate.plpgsql import as_do, assemble, refuse
+from tsmigrate.plpgsql import TIMESCALE, as_do, assemble, refuse, view_options
 from tsmigrate.policies import runner
 from tsmigrate.policies.drop import TAKE_AWAY
 from tsmigrate.policies.state import Policy
+from tsmigrate.policies.windows import ADDED_INDEXES
 from tsmigrate.sql import MAX_IDENTIFIER_BYTES, literal, qualified, raw
 
 SUFFIX = "_promoted"
@@ -79,6 +81,7 @@ def _made(policy: Policy, native: str) -> str:
         native=literal(native),
         relation=f"{policy.oid}::regclass",
         mark=literal(MARK),
+        added_indexes=ADDED_INDEXES,
         taken=refuse(
             literal(f"{native} is needed to build the aggregate beside the emulated one, and there is one"),
             "rename it, or drop it",
@@ -90,7 +93,9 @@ def _made(policy: Policy, native: str) -> str:
 _MADE = """\
 DECLARE
   aggregate jsonb;
+  added record;
   held regclass;
+  held_schema name;
   zone text := current_setting('TimeZone');
 BEGIN
   SELECT config INTO aggregate FROM tsmigrate.policy WHERE relation = {{relation}} AND kind = 'aggregate';
@@ -105,6 +110,13 @@ BEGIN
                  'WITH NO DATA', {{native}}, aggregate ->> 'materialized_only', aggregate ->> 'definition');
   PERFORM set_config('TimeZone', zone, true);
   EXECUTE format('COMMENT ON VIEW %s IS %L', {{native}}, {{mark}});
+  FOR added IN {{added_indexes}} LOOP
+    EXECUTE format('CREATE INDEX %I ON %s %s', added.name, {{native}}, added.rest);
+    SELECT materialization_hypertable_schema INTO held_schema
+      FROM timescaledb_information.continuous_aggregates
+     WHERE format('%I.%I', view_schema, view_name)::regclass = {{native}}::regclass;
+    EXECUTE format('COMMENT ON INDEX %I.%I IS %L', held_schema, added.name, added.comment);
+  END LOOP;
   IF aggregate ? 'kept_until' THEN
     SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)::regclass INTO held
       FROM timescaledb_information.continuous_aggregates
@@ -139,7 +151,12 @@ def _refreshed(connection: Connection, policy: Policy) -> _Span | None:
     connection.execute(raw(f"SELECT set_config('tsmigrate.at', {literal(last)}, true)"))
     end = connection.execute(raw(f"SELECT ({config['following']})::text")).scalar_one()
     connection.rollback()
-    runner.refreshed(connection, policy, first, end)
+    try:
+        runner.refreshed(connection, policy, first, end)
+    except BlockedError as error:
+        if isinstance(error.__cause__, DBAPIError) and error.__cause__.connection_invalidated:
+            raise error.__cause__ from None  # no reason that lies in the aggregate
+        raise
     return _Span(first, end)
 
 
@@ -154,6 +171,7 @@ def _fill(connection: Connection, policy: Policy, native: str, span: _Span) -> N
             f"< {literal(span.end)}::{kind}"
         )
     ).scalar()
+    timescale = connection.execute(raw(f"SELECT {TIMESCALE}")).scalar_one()
     connection.rollback()
     if start is None:
         return
@@ -162,13 +180,14 @@ def _fill(connection: Connection, policy: Policy, native: str, span: _Span) -> N
     try:
         connection.execute(
             raw(
-                f"CALL refresh_continuous_aggregate({literal(native)}, {literal(str(start))}::{kind}, "
+                f"CALL {timescale}.refresh_continuous_aggregate({literal(native)}, {literal(str(start))}::{kind}, "
                 f"{literal(span.end)}::{kind})"
             )
         )
     finally:
-        connection.rollback()
-        driver.autocommit = False
+        if not connection.invalidated:
+            connection.rollback()
+            driver.autocommit = False
 
 
 def _differing(connection: Connection, policy: Policy, native: str) -> str:
@@ -205,6 +224,7 @@ def _swapped(policy: Policy, native: str) -> str:
         find=emulated(find_aggregate(str(policy.relation))),
         given=GIVEN,
         give=give("MATERIALIZED VIEW"),
+        options=view_options("relation"),
         native=literal(native),
         name=literal(name),
         schema=literal(schema),
@@ -244,7 +264,9 @@ BEGIN
     END IF;
   END LOOP;
   PERFORM set_config('search_path', 'pg_catalog', true);
-  SELECT coalesce(jsonb_agg(jsonb_build_object('view', relation::text, 'query', pg_get_viewdef(relation))), '[]')
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+           'view', relation::text, 'query', pg_get_viewdef(relation),
+           'options', {{options}})), '[]')
     INTO dependents
     FROM (SELECT DISTINCT r.ev_class::regclass AS relation FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
            WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = facts.relation
@@ -255,8 +277,9 @@ BEGIN
   EXECUTE format('COMMENT ON VIEW %s IS NULL', view);
   {{give}}
   PERFORM set_config('search_path', 'pg_catalog', true);
-  FOR part IN SELECT * FROM jsonb_to_recordset(dependents) AS d (view text, query text) LOOP
-    EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', part.view, part.query);
+  -- What is replaced loses the options that are not said again.
+  FOR part IN SELECT * FROM jsonb_to_recordset(dependents) AS d (view text, query text, options text) LOOP
+    EXECUTE format('CREATE OR REPLACE VIEW %s%s AS %s', part.view, part.options, part.query);
   END LOOP;
   PERFORM set_config('search_path', path, true);
   UPDATE tsmigrate.policy SET relation = view::regclass WHERE relation = facts.relation AND kind <> 'aggregate';

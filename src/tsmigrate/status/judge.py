@@ -171,8 +171,18 @@ def failed(facts: Facts) -> Iterator[Finding]:
                 f"the last run of {_policy_told(policy)}{job} failed; "
                 f"{counted_word(policy.failures, 'failure')} {times}",
                 why=policy.error or "its message is for its owner to read",
-                mend="mend what the message says; it is tried again by itself",
+                mend=_NO_PORTAL_MEND.format(job=policy.job)
+                if _NO_PORTAL in (policy.error or "")
+                else "mend what the message says; it is tried again by itself",
             )
+
+
+# Every background job, whatever it does, of TimescaleDB 2.28.3 on PostgreSQL 15.20, whose check of portals is newer.
+_NO_PORTAL = "24000: cannot drop portal"
+_NO_PORTAL_MEND = (
+    "this TimescaleDB cannot run jobs on this minor release of PostgreSQL: update it; until then CALL run_job({job}) "
+    "from a scheduler outside"
+)
 
 
 @judgement

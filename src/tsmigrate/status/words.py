@@ -18,6 +18,10 @@ def day(moment: float) -> str:
     return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=moment):%Y-%m-%d %H:%M}"
 
 
+def clock(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%H:%M:%S} UTC"
+
+
 def position(value: float, *, by_number: bool) -> str:
     """A value of a partition column."""
     return f"{value:.0f}" if by_number else day(value)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from tsmigrate import settings
 from tsmigrate.catalog.relation import Relation
 from tsmigrate.catalog.schema_text import VERSION_TABLE
+from tsmigrate.env_py import EnvPy
 from tsmigrate.errors import UsageError
 from tsmigrate.sql import literal, raw
 from tsmigrate.verify.history import with_all_needed
@@ -43,7 +44,7 @@ def drift(connection: Connection, ini: Path | None) -> Drift | None:
         return None
     files = " and ".join(map(str, found.files))
     script = _script(ini or settings.DEFAULT_INI, files)
-    tables = [Relation(*row) for row in connection.execute(raw(_TABLES))]
+    tables = _tables(connection, script)
     applied: tuple[str, ...] = ()
     if tables:
         applied = tuple(sorted(connection.execute(raw(f"SELECT version_num FROM {tables[0]}")).scalars()))
@@ -86,11 +87,36 @@ def _unreadable(files: str, error: Exception) -> UsageError:
     return UsageError(f"the revisions that {files} names cannot be read: {said}", mend="see `alembic history`")
 
 
-# env.py may put it into another schema; the one that the search_path finds comes first.
-_TABLES = f"""
+def _tables(connection: Connection, script: ScriptDirectory) -> list[Relation]:
+    """Alembic's, by the name and the schema that env.py writes out; else by the usual name, in any schema.
+
+    The one that the session would find by itself comes first, whatever our own search_path is by now.
+    """
+    env = _env(script)
+    schema = env.constant("version_table_schema") if env else None
+    query = _TABLES.format(
+        name=literal((env.constant("version_table") if env else None) or VERSION_TABLE),
+        in_schema=f"n.nspname = {literal(schema)}" if schema else "true",
+    )
+    with connection.begin_nested() as changed_path:
+        connection.execute(raw(_USUAL_PATH))
+        found = [Relation(*row) for row in connection.execute(raw(query))]
+        changed_path.rollback()
+    return found
+
+
+def _env(script: ScriptDirectory) -> EnvPy | None:
+    try:
+        return EnvPy.read(Path(script.env_py_location))
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+_USUAL_PATH = "SELECT set_config(name, reset_val, true) FROM pg_catalog.pg_settings WHERE name = 'search_path'"
+_TABLES = """
 SELECT n.nspname, c.relname
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = {literal(VERSION_TABLE)} AND c.relkind IN ('r', 'p')
-  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'version_num')
-ORDER BY pg_table_is_visible(c.oid) DESC, n.nspname COLLATE "C"
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = {name} AND c.relkind IN ('r', 'p') AND {in_schema}
+  AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'version_num')
+ORDER BY pg_catalog.pg_table_is_visible(c.oid) DESC, n.nspname COLLATE "C"
 """

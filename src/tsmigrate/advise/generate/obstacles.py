@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +88,8 @@ def _env(project: Project) -> EnvPy | None:
 
 def _up_to_date(connection: Connection, project: Project, env: EnvPy | None) -> Iterator[Finding]:
     """What is written follows the head, and is judged by the database as it is."""
-    options = {name: value for name in ("version_table", "version_table_schema") if (value := _constant(env, name))}
+    names = ("version_table", "version_table_schema") if env else ()
+    options = {name: value for name in names if env and (value := env.constant(name))}
     applied = set(MigrationContext.configure(connection, opts=options).get_current_heads())
     head = project.head
     if applied == ({head} if head else set()):
@@ -102,11 +102,6 @@ def _up_to_date(connection: Connection, project: Project, env: EnvPy | None) -> 
         why="the plan is judged by the database as it is, and its revisions follow the last one",
         mend="alembic upgrade head; or, where its tables were made otherwise, alembic stamp head",
     )
-
-
-def _constant(env: EnvPy | None, name: str) -> str:
-    values = [each.value for each in (env.given(name) if env else ()) if isinstance(each, ast.Constant)]
-    return next((value for value in values if isinstance(value, str)), "")
 
 
 def _on_server(situation: Situation) -> Iterator[Finding]:

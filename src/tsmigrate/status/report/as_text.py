@@ -29,9 +29,12 @@ _WORDS = {
 
 
 def text(report: Report) -> RenderableType:
+    return Group(head(report), blocks(report))
+
+
+def blocks(report: Report) -> RenderableType:
     facts = report.facts
-    parts: list[RenderableType] = [_head(report)]
-    parts += [
+    parts: list[RenderableType] = [
         _block(shown(each.relation), "hypertable", _hypertable(report, each)) for each in facts.hypertables.values()
     ]
     parts += [_block(shown(each.relation), _kind(each), _aggregate(report, each)) for each in facts.aggregates.values()]
@@ -40,9 +43,9 @@ def text(report: Report) -> RenderableType:
     return Group(*parts)
 
 
-def _head(report: Report) -> Text:
+def head(report: Report) -> Text:
     facts = report.facts
-    head = Text(f"{report.database}: {described(facts.server)}\n")
+    told = Text(f"{report.database}: {described(facts.server)}\n")
     counts = [
         counted_word(len(facts.hypertables), "hypertable"),
         counted_word(len(facts.aggregates), "continuous aggregate"),
@@ -50,11 +53,11 @@ def _head(report: Report) -> Text:
         f"{report.counted(How.DEFERRED)} deferred" if report.counted(How.DEFERRED) else "",
         counted_word(report.warnings, "warning"),
     ]
-    head.append(", ".join(each for each in counts if each), style="bold")
+    told.append(", ".join(each for each in counts if each), style="bold")
     drift = facts.drift
     if drift is not None and drift.is_current and drift.applied:
-        head.append(f"\nat the newest revision of {drift.files}: {', '.join(drift.applied)}")
-    return head
+        told.append(f"\nat the newest revision of {drift.files}: {', '.join(drift.applied)}")
+    return told
 
 
 def _block(name: str, kind: str, lines: Iterable[Line]) -> RenderableType:
