@@ -6,7 +6,8 @@ from collections import Counter
 
 import typer
 
-from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, counted_word, database
+from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, database
+from tsmigrate.finding import counted_word
 
 
 def register(app: typer.Typer) -> None:

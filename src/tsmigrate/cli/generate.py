@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, counted_word, database, memory_bytes
+from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, database, memory_bytes
+from tsmigrate.finding import counted_word
 
 if TYPE_CHECKING:
     from tsmigrate.advise.generate.prepare import Planned

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.cli.options import Ini, counted_word
+from tsmigrate.cli.options import Ini
+from tsmigrate.finding import counted_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.finding import counted_word as counted_word  # noqa: PLC0414 - commands take it from here
-
 if TYPE_CHECKING:
     from tsmigrate.capability import Edition
     from tsmigrate.url import DatabaseUrl

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, counted_word, database
+from tsmigrate.cli.options import Format, Ini, OutputFormat, Url, database
+from tsmigrate.finding import counted_word
 
 if TYPE_CHECKING:
     from datetime import datetime

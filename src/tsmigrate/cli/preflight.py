@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsmigrate.cli.options import Format, Ini, OutputFormat, TableSchema, Url, counted_word, database, interval_of
+from tsmigrate.cli.options import Format, Ini, OutputFormat, TableSchema, Url, database, interval_of
+from tsmigrate.finding import counted_word
 
 if TYPE_CHECKING:
     from tsmigrate.convert.estimate import Estimate

@@ -15,10 +15,10 @@ from tsmigrate.cli.options import (
     Format,
     Ini,
     OutputFormat,
-    counted_word,
     database,
     edition_of,
 )
+from tsmigrate.finding import counted_word
 
 From = Annotated[
     str | None,

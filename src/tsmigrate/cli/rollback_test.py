@@ -14,9 +14,9 @@ from tsmigrate.cli.options import (
     Format,
     Ini,
     OutputFormat,
-    counted_word,
     edition_of,
 )
+from tsmigrate.finding import counted_word
 
 if TYPE_CHECKING:
     from tsmigrate.verify.rollback import Report

@@ -20,7 +20,7 @@ from tsmigrate.errors import UnreachableError
 from tsmigrate.policies import runner, state
 from tsmigrate.policies.runner import Result
 from tsmigrate.sql import raw
-from tsmigrate.url import DatabaseUrl, without_passwords
+from tsmigrate.url import DatabaseUrl
 
 log = logging.getLogger("tsmigrate")
 
@@ -62,7 +62,7 @@ def keep_running(database: DatabaseUrl, stopping: Callable[[], bool]) -> Iterato
                 pause = 1.0
                 yield from _while_connected(connection, stopping)
         except (UnreachableError, DBAPIError) as error:
-            log.warning(f"the connection is lost, trying again: {without_passwords(str(error).splitlines()[0])}")
+            log.warning(f"the connection is lost, trying again: {connect.reason_given(error)}")
             _wait(pause, stopping)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

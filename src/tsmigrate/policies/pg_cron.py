@@ -100,7 +100,7 @@ def _said_home(connection: Connection) -> str | None:
     try:
         found: str | None = connection.execute(raw("SELECT current_setting('cron.database_name', true)")).scalar()
     except DBAPIError as error:
-        if _code(error) != _NOT_ALLOWED:
+        if connect.sqlstate(error) != _NOT_ALLOWED:
             raise
         found = DEFAULT_HOME
     connection.rollback()
@@ -129,9 +129,9 @@ def _install(connection: Connection, at: Home) -> None:
         diagnosis = getattr(error.orig, "diag", None)
         own = f"as the owner of the database: GRANT CREATE ON DATABASE {identifier(at.database)} TO the role"
         raise BlockedError(
-            f"the procedures were not installed: {_said(error)}",
+            f"the procedures were not installed: {connect.reason_given(error)}",
             mend=getattr(diagnosis, "message_hint", None)
-            or (own if _code(error) == _NOT_ALLOWED else "mend what the message says"),
+            or (own if connect.sqlstate(error) == _NOT_ALLOWED else "mend what the message says"),
         ) from error
 
 
@@ -238,23 +238,16 @@ def _explained(at: Home, every: str = "") -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if _code(error) == _WRONG_VALUE and "schedule" in _said(error):
+        if connect.sqlstate(error) == _WRONG_VALUE and "schedule" in connect.reason_given(error):
             raise UsageError(
                 f"pg_cron does not know the schedule {every!r}", mend="write it as for cron: '*/5 * * * *'"
             ) from error
-        raise BlockedError(f"pg_cron was not told: {_said(error)}", mend=_mend(at, _code(error))) from error
+        raise BlockedError(
+            f"pg_cron was not told: {connect.reason_given(error)}", mend=_mend(at, connect.sqlstate(error))
+        ) from error
 
 
-def _code(error: DBAPIError) -> str | None:
-    code: str | None = getattr(error.orig, "pgcode", None)
-    return code
-
-
-def _said(error: DBAPIError) -> str:
-    return without_passwords(str(error.orig).strip().splitlines()[0])
-
-
-def _mend(at: Home, code: str | None) -> str:
+def _mend(at: Home, code: str) -> str:
     if code == _NOT_ALLOWED:
         where = f"in the database {at.url.url.database}, as its administrator: GRANT USAGE ON SCHEMA cron TO the role"
         further = "; GRANT EXECUTE ON FUNCTION cron.schedule_in_database TO the role"

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from tsmigrate import connect
 from tsmigrate.errors import BlockedError, UsageError
 from tsmigrate.plpgsql import as_do
 from tsmigrate.policies import runs, state
@@ -26,7 +27,6 @@ from tsmigrate.policies.refresh import refresh, refresh_by_policy
 from tsmigrate.policies.retention import drop
 from tsmigrate.policies.state import RUNS_KEPT, Kind, Policy
 from tsmigrate.sql import literal, raw
-from tsmigrate.url import without_passwords
 
 
 class Outcome(StrEnum):
@@ -98,7 +98,7 @@ def refreshed(connection: Connection, policy: Policy, start: str | None, end: st
         connection.commit()
     except DBAPIError as error:
         connection.rollback()
-        raise BlockedError(f"{policy.name} was not refreshed: {_said(error)}") from error
+        raise BlockedError(f"{policy.name} was not refreshed: {connect.reason_given(error)}") from error
     return done
 
 
@@ -121,10 +121,10 @@ def _attempted(connection: Connection, policy: Policy, *, due_only: bool) -> Res
         connection.rollback()  # fails where the connection is lost, and the policy is due as before
         outcome = _outcome(error)
         if outcome is not Outcome.STOPPED:
-            _note(connection, policy, started, outcome, details, _said(error))
+            _note(connection, policy, started, outcome, details, connect.reason_given(error))
             connection.commit()
         result = _result(connection, policy, outcome, details)
-        return replace(result, started=started, seconds=monotonic() - begun, error=_said(error))
+        return replace(result, started=started, seconds=monotonic() - begun, error=connect.reason_given(error))
     return replace(_result(connection, policy, Outcome.DONE, details), started=started, seconds=monotonic() - begun)
 
 
@@ -148,13 +148,9 @@ def _together(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 
 
 def _outcome(error: DBAPIError) -> Outcome:
-    if getattr(error.orig, "pgcode", None) != "57014":
+    if connect.sqlstate(error) != "57014":
         return Outcome.FAILED
     return Outcome.TIMED_OUT if "statement timeout" in str(error.orig) else Outcome.STOPPED
-
-
-def _said(error: DBAPIError) -> str:
-    return without_passwords(str(error.orig).strip().splitlines()[0])
 
 
 def _now(connection: Connection) -> datetime:
