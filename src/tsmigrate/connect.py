@@ -121,14 +121,8 @@ def connection(database: DatabaseUrl, *, hstore: bool = False, **options: Any) -
     """
     if not hstore and _is_libpqs(database):
         options["use_native_hstore"] = False
-    opened = engine(database, **options)
-    try:
-        with _translated(database):
-            connected = opened.connect()
-        with connected:
-            yield connected
-    finally:
-        opened.dispose()
+    with _opened(database, engine(database, **options)) as connected:
+        yield connected
 
 
 @contextmanager
@@ -136,23 +130,18 @@ def pinned(database: DatabaseUrl) -> Iterator[Connection]:
     """A connection to which nobody's functions, operators and tables come in between: names that are not in full are
     pg_catalog's. Where it is lost, that is told.
     """
-    opened = engine(database)
-    event.listen(opened, "connect", _pin)
-    try:
-        with _translated(database):
-            connected = opened.connect()
-        with connected:
-            try:
-                yield connected
-            except DBAPIError as error:
-                if not connected.invalidated:
-                    raise
-                says = without_passwords(next(iter(str(error.orig).strip().splitlines()), "no reason given"))
-                raise UnreachableError(
-                    f"the connection to {database} was lost: {says}", mend="run it again when the server is back"
-                ) from error
-    finally:
-        opened.dispose()
+    pinning = engine(database)
+    event.listen(pinning, "connect", _pin)
+    with _opened(database, pinning) as connected:
+        try:
+            yield connected
+        except DBAPIError as error:
+            if not connected.invalidated:
+                raise
+            raise UnreachableError(
+                f"the connection to {database} was lost: {reason_given(error)}",
+                mend="run it again when the server is back",
+            ) from error
 
 
 def _pin(driver: Any, _record: object) -> None:
@@ -160,6 +149,17 @@ def _pin(driver: Any, _record: object) -> None:
     with driver.cursor() as cursor:
         cursor.execute("SET search_path = pg_catalog, pg_temp")
     driver.commit()
+
+
+@contextmanager
+def _opened(database: DatabaseUrl, opening: Engine) -> Iterator[Connection]:
+    try:
+        with _translated(database):
+            connected = opening.connect()
+        with connected:
+            yield connected
+    finally:
+        opening.dispose()
 
 
 def engine(database: DatabaseUrl, **options: Any) -> Engine:

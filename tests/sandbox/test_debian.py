@@ -44,7 +44,7 @@ def fetch_in_background(cache: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def test_a_fetched_engine_runs_a_server_and_leaves_only_itself(cache: Path, state: Path) -> None:
+def test_a_fetched_engine_runs_a_server_stands_alone_and_is_gone_when_it_is_removed(cache: Path, state: Path) -> None:
     steps: list[str] = []
     folder = debian.fetch(lambda step, _fraction: steps.append(step))
 
@@ -68,10 +68,14 @@ def test_a_fetched_engine_runs_a_server_and_leaves_only_itself(cache: Path, stat
         env=places.bare_environment(),
     )
     assert "PostgreSQL database dump complete" in dumped.stdout
+    assert_loads_nothing_from_outside(folder, cache)
+    sandbox.down()
+    assert debian.remove()
+    assert debian.fetched() == []
+    assert not debian.remove()
 
 
-def test_its_programs_load_nothing_but_what_came_with_them(cache: Path) -> None:
-    folder = debian.fetch(lambda *_: None)
+def assert_loads_nothing_from_outside(folder: Path, cache: Path) -> None:
     traced = subprocess.run(
         [str(folder / "postgres"), "--version"],
         capture_output=True,
@@ -113,10 +117,3 @@ def test_two_fetches_at_once_make_one_engine(cache: Path) -> None:
     both = [fetch_in_background(cache) for _ in range(2)]
     assert [fetching.wait() for fetching in both] == [0, 0]
     assert len(debian.fetched()) == 1
-
-
-def test_a_removed_engine_is_gone(cache: Path) -> None:
-    debian.fetch(lambda *_: None)
-    assert debian.remove()
-    assert debian.fetched() == []
-    assert not debian.remove()

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tsmigrate import capability
+from tsmigrate.connect import reason_given
 from tsmigrate.errors import BlockedError, TsmigrateError
 from tsmigrate.finding import Finding, Severity
 from tsmigrate.plpgsql import as_do
@@ -112,9 +113,8 @@ def _one_by_one(connection: Connection, tell: Callable[[str], None], step: _Step
 
 
 def _lost(policy: Policy, error: DBAPIError) -> BlockedError:
-    says = without_passwords(next(iter(str(error.orig).strip().splitlines()), "no reason given"))
     return BlockedError(
-        f"the connection was lost at the {policy.told}: {says}",
+        f"the connection was lost at the {policy.told}: {reason_given(error)}",
         mend="run promote again when the server is back: it goes on with the rest",
     )
 
