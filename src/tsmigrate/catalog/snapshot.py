@@ -20,7 +20,7 @@ class Snapshot:
     @classmethod
     def take(cls, database: DatabaseUrl, pg_dump: str, *, version_table: str = VERSION_TABLE) -> Snapshot:
         """What is committed in `database` now."""
-        with connect.connection(database) as connection:
+        with connect.pinned(database) as connection:
             known = Known.of(connection, pg_dump)
             timescale = timescale_text(connection)
         return cls(schema_text(database, pg_dump, known, version_table=version_table), timescale)
