@@ -15,6 +15,14 @@ HELD = "SELECT string_agg(format('%s|%s|%s', day, device, rows), E'\n' ORDER BY 
 # Runs and their times apart, what a policy is.
 STATE = "SELECT string_agg(p::text, E'\n' ORDER BY kind) FROM tsmigrate.policy p"
 
+# What is locked to hold a run up where it begins, clears the window, fills it, and writes down that it is done.
+PHASES = {
+    "look": "SELECT FROM tsmigrate.policy WHERE kind = 'refresh' FOR UPDATE",
+    "clear": "LOCK TABLE tsmigrate.daily",
+    "fill": "LOCK TABLE reading",
+    "note": "LOCK TABLE tsmigrate.policy_run",
+}
+
 
 def make_due(migration: Any) -> None:
     migration.execute("UPDATE tsmigrate.policy SET next_run = now() WHERE next_run IS NOT NULL")

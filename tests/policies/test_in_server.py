@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from policies_support import COUNTED, HELD, STATE, gone, make_due, waiting_backend
+from policies_support import COUNTED, HELD, PHASES, STATE, gone, make_due, waiting_backend
 from tsmigrate import connect
 from tsmigrate.policies import in_server, runner, state
 from tsmigrate.policies.runner import Outcome
@@ -126,15 +126,6 @@ def test_what_somebody_cancels_is_due_as_before(installed: Any, beside: Any) -> 
         running.join(20)
     assert installed.value(STATE) == before
     assert installed.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
-
-
-# What is locked to hold a run up where it begins, clears the window, fills it, and writes down that it is done.
-PHASES = {
-    "look": "SELECT FROM tsmigrate.policy WHERE kind = 'refresh' FOR UPDATE",
-    "clear": "LOCK TABLE tsmigrate.daily",
-    "fill": "LOCK TABLE reading",
-    "note": "LOCK TABLE tsmigrate.policy_run",
-}
 
 
 @pytest.mark.parametrize("phase", PHASES)

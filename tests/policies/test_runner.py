@@ -15,7 +15,7 @@ import pytest
 from alembic import op
 from sqlalchemy import text
 
-from policies_support import COUNTED, HELD, STATE, gone, make_due, waiting_backend
+from policies_support import COUNTED, HELD, PHASES, STATE, gone, make_due, waiting_backend
 from support import Run
 from tsmigrate import connect
 from tsmigrate.policies import runner, state
@@ -175,15 +175,6 @@ def test_two_runners_at_once_do_nothing_twice(kept: Any, rounds: int) -> None:
     assert outcomes.count(Outcome.DONE) == rounds
     assert set(outcomes) <= {Outcome.DONE, Outcome.BUSY, Outcome.NOT_DUE}
     assert kept.value(HELD) == kept.value(COUNTED)
-
-
-# What is locked to hold a run up where it begins, clears the window, fills it, and writes down that it is done.
-PHASES = {
-    "look": "SELECT FROM tsmigrate.policy WHERE kind = 'refresh' FOR UPDATE",
-    "clear": "LOCK TABLE tsmigrate.daily",
-    "fill": "LOCK TABLE reading",
-    "note": "LOCK TABLE tsmigrate.policy_run",
-}
 
 
 @pytest.mark.parametrize("phase", PHASES)
