@@ -20,7 +20,9 @@ from tsmigrate.sandbox import Sandbox, cluster, engines
 
 revision, down_revision = "promoted", None
 
-WITHOUT_JOBS = {"timescaledb.max_background_workers": "0"}
+# A sandbox may forget in a crash what was committed last, and what the tests themselves commit is not to be forgotten.
+LASTING = {"synchronous_commit": "on"}
+WITHOUT_JOBS = {"timescaledb.max_background_workers": "0", **LASTING}
 HOURLY = """
 SELECT time_bucket('6 hours', at) AS hour, device, avg(v) AS mean, count(*) AS rows
 FROM reading WHERE device IS NOT NULL GROUP BY 1, 2
@@ -75,7 +77,7 @@ class Server:
 
     def move_up(self, *, jobs: bool = False) -> None:
         cluster.stop(self.sandbox, at_once=False)
-        self.sandbox = cluster.start(replace(self.sandbox, settings={} if jobs else WITHOUT_JOBS), tcp=False)
+        self.sandbox = cluster.start(replace(self.sandbox, settings=LASTING if jobs else WITHOUT_JOBS), tcp=False)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from convert_support import until
 from ops.conftest import Migration
 from policies import cut_short
 from policies.conftest import keep, load
+from policies.moving_up import LASTING
 from policies_support import COUNTED, HELD, make_due
 from support import Take, TestServer
 from tsmigrate import connect, sandbox
@@ -93,7 +94,7 @@ PHASES = {
 def crashing(take: Take, settings: dict[str, str]) -> Iterator[tuple[Any, Sandbox]]:
     """On a server of its own."""
     settings["on_unsupported"] = "emulate"
-    made = sandbox.up("crashing", edition=Edition.APACHE)
+    made = sandbox.up("crashing", edition=Edition.APACHE, settings=LASTING)
     migration = Migration(TestServer.at(made.url).database("sandbox"), take)
     migration.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
     load(migration)
