@@ -162,6 +162,11 @@ def run_what_is_due(by_workers: Cron, policies: Any, take: Take, settings: dict[
         "* * * * *",
     ]
     assert superuser.value("SELECT array_agg(DISTINCT username) FROM cron.job") == [by_workers.user]
+    superuser.execute("CREATE ROLE other LOGIN", "GRANT USAGE ON SCHEMA cron TO other")
+    if by_workers.user == ROLE:
+        other = replace(own.database, url=own.database.url.set(username="other"))
+        code, told = policies(other, "unschedule")
+        assert (code, "as the role that ran" in " ".join(told.split())) == (3, True)
     assert policies(own.database, "unschedule") == (0, "pg_cron runs no policies any more\n")
     assert policies(own.database, "unschedule")[0] == 0
     assert superuser.value("SELECT count(*) FROM cron.job") == 0

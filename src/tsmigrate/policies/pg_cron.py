@@ -122,17 +122,20 @@ def schedule(connection: Connection, at: Home, every: str) -> None:
 
 
 def _install(connection: Connection, at: Home) -> None:
-    try:
+    own = f"as the owner of the database: GRANT CREATE ON DATABASE {identifier(at.database)} TO the role"
+    with _told("the procedures were not installed", own):
         connection.execute(raw(in_server.install()))
         connection.commit()
+
+
+@contextmanager
+def _told(what: str, missing_right: str) -> Iterator[None]:
+    try:
+        yield
     except DBAPIError as error:
-        diagnosis = getattr(error.orig, "diag", None)
-        own = f"as the owner of the database: GRANT CREATE ON DATABASE {identifier(at.database)} TO the role"
-        raise BlockedError(
-            f"the procedures were not installed: {connect.reason_given(error)}",
-            mend=getattr(diagnosis, "message_hint", None)
-            or (own if connect.sqlstate(error) == _NOT_ALLOWED else "mend what the message says"),
-        ) from error
+        hint = getattr(getattr(error.orig, "diag", None), "message_hint", None)
+        otherwise = missing_right if connect.sqlstate(error) == _NOT_ALLOWED else "mend what the message says"
+        raise BlockedError(f"{what}: {connect.reason_given(error)}", mend=hint or otherwise) from error
 
 
 def unschedule(connection: Connection, at: Home | None) -> int:
@@ -142,9 +145,10 @@ def unschedule(connection: Connection, at: Home | None) -> int:
         with _at_home(connection, at) as jobs, _explained(at):
             removed = len(jobs.execute(_UNSCHEDULE, {"names": _names(at)}).all())
             jobs.commit()
-    for statement in in_server.REMOVE:
-        connection.execute(raw(statement))
-    connection.commit()
+    with _told("the procedures were not removed", "do it as the role that ran tsmigrate policies schedule"):
+        for statement in in_server.REMOVE:
+            connection.execute(raw(statement))
+        connection.commit()
     return removed
 
 
